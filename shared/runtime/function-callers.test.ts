@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -110,6 +110,25 @@ describe('the HTTP client', () => {
     expect(connections).toBe(2);
     client.close();
     brief.close();
+  });
+
+  test('an idle connection to a Unix socket that the function closed is opened again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-socket-'));
+    const socketPath = join(folder, 's');
+    const accepted: Socket[] = [];
+    const host = createServer((request, response) => {
+      request.resume().on('end', () => response.end());
+    }).listen(socketPath);
+    host.on('connection', (socket) => accepted.push(socket));
+    await once(host, 'listening');
+    const client = new HttpFunctionCaller(() => 'http://host/f', socketPath);
+    await client.invoke('f', event({}), { signal: never });
+    accepted[0]!.destroy(); // The client has no time to notice it before its next request.
+    await client.invoke('f', event({}), { signal: never });
+    expect(accepted).toHaveLength(2);
+    client.close();
+    host.close();
+    await rm(folder, { recursive: true });
   });
 
   test('an unknown name is FUNCTION_NOT_FOUND, without a request', async () => {

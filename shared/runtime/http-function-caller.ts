@@ -12,6 +12,9 @@ export function functionUrls(template: string): (name: string) => string {
   return (name) => template.replaceAll('{name}', encodeURIComponent(name));
 }
 
+/** The errors of a request over a connection that its server has closed. A write to a closed Unix socket is EPIPE. */
+const CLOSED_CODES: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
+
 /**
  * Calls functions over HTTP: posts the event in binary mode to the URL of the function. The only time limit is the
  * signal of the caller.
@@ -81,7 +84,7 @@ export class HttpFunctionCaller implements FunctionCaller {
       return await exchange(request, message.body);
     } catch (cause) {
       // The function closed the kept-alive connection before this request reached it, so a second attempt is safe.
-      const isStaleSocket = request.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
+      const isStaleSocket = request.reusedSocket && CLOSED_CODES.has((cause as NodeJS.ErrnoException).code);
       if (isStaleSocket && !isRetry && !signal.aborted) return this.#post(name, url, message, signal, true);
       const reason = signal.aborted ? 'the call was aborted' : reasonOf(cause);
       throw new SluiceError('FUNCTION_UNAVAILABLE', `Could not call function ${name} at ${url}: ${reason}.`, {
