@@ -86,6 +86,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
   const paths = (): Record<string, string> => ({
     overview: '',
     upload: 'upload',
+    join: 'join',
     runs: 'runs',
     'runs-none': 'runs?text=no+such+run',
     'run-success': `runs/${sample.run_id}`,

@@ -5,6 +5,8 @@ import type {
   AssetView,
   DatasetView,
   DeadLetterView,
+  JoinSourceDetailView,
+  JoinSourcesView,
   ManifestOptionsView,
   OverviewView,
   RunView,
@@ -124,6 +126,24 @@ export const assetQuery = (assetId: string) =>
   queryOptions({
     queryKey: ['asset', assetId],
     queryFn: ({ signal }) => getJson<AssetDetailView>(`/api/assets/${encodeURIComponent(assetId)}`, signal),
+  });
+
+/** The datasets that can be one side of a join, with `text` in their names. */
+export const joinSourcesQuery = (side: 'spatial' | 'tabular', text: string) =>
+  queryOptions({
+    queryKey: ['join-sources', side, text],
+    queryFn: ({ signal }) => getJson<JoinSourcesView>(withQuery('/api/joins/sources', { side, text }), signal),
+    refetchInterval: CALM_MS,
+    placeholderData: keepPreviousData,
+  });
+
+/** An asset that is one side of a join; `''` for none. */
+export const joinSourceQuery = (assetId: string) =>
+  queryOptions({
+    queryKey: ['join-source', assetId],
+    queryFn: ({ signal }) => getJson<JoinSourceDetailView>(`/api/joins/sources/${encodeURIComponent(assetId)}`, signal),
+    enabled: assetId !== '',
+    staleTime: Infinity,
   });
 
 export const deadLettersQuery = ({ page }: Page) =>

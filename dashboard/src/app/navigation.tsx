@@ -6,6 +6,7 @@ import { count } from '../ui/format.ts';
 const PAGES = [
   { to: '/', name: 'Overview' },
   { to: '/upload', name: 'Upload' },
+  { to: '/join', name: 'Join' },
   { to: '/runs', name: 'Runs' },
   { to: '/datasets', name: 'Datasets' },
   { to: '/functions', name: 'Functions' },

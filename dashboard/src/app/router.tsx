@@ -6,6 +6,7 @@ import { DatasetsPage } from '../datasets/datasets-page.tsx';
 import { DeadLettersPage } from '../dead-letters/dead-letters-page.tsx';
 import { FunctionPage } from '../functions/function-page.tsx';
 import { FunctionsPage } from '../functions/functions-page.tsx';
+import { JoinPage } from '../join/join-page.tsx';
 import { OverviewPage } from '../overview/overview-page.tsx';
 import { RunPage } from '../run/run-page.tsx';
 import { RunsPage } from '../runs/runs-page.tsx';
@@ -24,6 +25,7 @@ export const router = createBrowserRouter(
           children: [
             { index: true, element: <OverviewPage /> },
             { path: 'upload', element: <UploadPage /> },
+            { path: 'join', element: <JoinPage /> },
             { path: 'runs', element: <RunsPage /> },
             { path: 'runs/:runId', element: <RunPage /> },
             { path: 'datasets', element: <DatasetsPage /> },

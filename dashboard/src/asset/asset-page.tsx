@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { assetQuery } from '../api/queries.ts';
 import { LineageSection } from '../lineage/lineage-section.tsx';
 import { bytes } from '../ui/format.ts';
@@ -29,9 +29,16 @@ export function AssetPage() {
       }
       actions={
         asset && (
-          <a className="button" data-kind="primary" href={`/api/assets/${asset.id}/download`}>
-            Download ({bytes(asset.size_bytes)})
-          </a>
+          <>
+            {asset.kind !== 'raster' && (
+              <Link className="button" to={`/join?${asset.kind === 'tabular' ? 'table' : 'features'}=${asset.id}`}>
+                {asset.kind === 'tabular' ? 'Join to features' : 'Join with a table'}
+              </Link>
+            )}
+            <a className="button" data-kind="primary" href={`/api/assets/${asset.id}/download`}>
+              Download ({bytes(asset.size_bytes)})
+            </a>
+          </>
         )
       }
       summary={

@@ -9,8 +9,14 @@ import { Card } from '../ui/card.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { StatusBadge } from '../ui/status-badge.tsx';
 
+interface FollowBatchProps {
+  batch: BatchView;
+  /** What the states of the run mean. */
+  words?: Record<RunView['status'], string>;
+}
+
 /** The run of an uploaded manifest, from its upload to the asset. */
-export function FollowBatch({ batch }: { batch: BatchView }) {
+export function FollowBatch({ batch, words = UPLOAD_WORDS }: FollowBatchProps) {
   const run = useBatch(batch);
   const [asset] = run?.assets ?? [];
   return (
@@ -20,7 +26,7 @@ export function FollowBatch({ batch }: { batch: BatchView }) {
           'The manifest was uploaded. Waiting for its run…'
         ) : (
           <>
-            <StatusBadge status={run.status} /> {STATES[run.status]}
+            <StatusBadge status={run.status} /> {words[run.status]}
           </>
         )}
       </p>
@@ -46,7 +52,7 @@ export function FollowBatch({ batch }: { batch: BatchView }) {
   );
 }
 
-const STATES: Record<RunView['status'], string> = {
+const UPLOAD_WORDS: Record<RunView['status'], string> = {
   running: 'The files are being processed. You can leave this page.',
   success: 'The run is complete.',
   failure: 'The run failed. Correct the files or the options, and upload them again.',

@@ -1,9 +1,10 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import type { BatchCheckView, FileGroup, FieldIssue, UploadPlanView } from '../../../shared/api/views.ts';
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import type { FileGroup, FieldIssue, UploadPlanView } from '../../../shared/api/views.ts';
 import { sendJson } from '../api/client.ts';
 import { bytes } from '../ui/format.ts';
 import { type BatchDraft, draftOf, isStored } from './draft.ts';
+import { useCheck } from './use-check.ts';
 import { type Inspected, useInspections } from './use-inspections.ts';
 import { type UploadState, uploadStore } from './upload-store.ts';
 
@@ -85,36 +86,4 @@ function withLocalProblems(plan: UploadPlanView, files: UploadState['files']): U
     return problem;
   };
   return { ...plan, files: plan.files.map((group) => ({ ...group, problem: problemOf(group) })) };
-}
-
-/** Each keystroke would be a request. */
-const TYPING_MS = 250;
-
-function useCheck(draft: BatchDraft, enabled: boolean) {
-  const text = JSON.stringify(draft);
-  const settled = useSettled(text);
-  const query = useQuery({
-    queryKey: ['batch-check', settled],
-    queryFn: () => sendJson<BatchCheckView>('POST', '/api/batches/check', JSON.parse(settled)),
-    enabled,
-    placeholderData: keepPreviousData,
-    staleTime: Infinity,
-  });
-  return {
-    draft: JSON.parse(settled) as BatchDraft,
-    data: query.data,
-    error: query.error,
-    isCurrent: settled === text && !query.isPlaceholderData,
-  };
-}
-
-/** A value that has not changed for TYPING_MS. */
-function useSettled(value: string): string {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    if (value === settled) return;
-    const timer = setTimeout(() => setSettled(value), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [value, settled]);
-  return settled;
 }
