@@ -69,10 +69,11 @@ test.each([
   expect(loaded.columns.map((column) => column.name.toLowerCase())).toEqual(expect.arrayContaining(['area', 'fips']));
 });
 
-test.each(['zip', 'shz'])('loads a shapefile in a .%s', async (extension) => {
+test.each(['zip', 'shz'])('loads a shapefile in a .%s, without the files of Windows', async (extension) => {
   const zip = await landing.zip(
     `nc.${extension}`,
     ...['shp', 'shx', 'dbf', 'prj'].map((part) => dataFile(`nc.${part}`)),
+    await landing.file('Thumbs.db', 'thumbnails'),
   );
   const loaded = await landing.load({ path: await landing.upload(zip, `zip/nc.${extension}`), format: 'Shapefile' });
   expect(await loaded.query(SUMMARY)).toEqual(nc(4267));

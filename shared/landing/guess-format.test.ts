@@ -60,6 +60,9 @@ test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s
 test.each([
   [['roads/', 'roads/roads.shp', 'roads/roads.dbf', 'roads/roads.shp.xml', 'readme.txt'], 'ESRI Shapefile'],
   [['__MACOSX/._x.gpkg', 'x.gpkg'], 'GPKG'],
+  [['roads.shp', 'roads.shx', 'roads.dbf', 'Thumbs.db', 'desktop.ini', '.DS_Store'], 'ESRI Shapefile'],
+  [['Straßen #1/thumbs.DB', 'Straßen #1/é.tif'], 'GTiff'],
+  [['wege.db', 'Thumbs.db'], 'SQLite'],
   [['a.GML', 'a.xsd'], 'GML'],
   [['a.xml'], 'GML'],
   [['a/elev.tiff', 'a/elev.tfw', 'a/readme.txt', 'a/preview.jpg'], 'GTiff'],

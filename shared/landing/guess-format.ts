@@ -4,7 +4,7 @@ import { type FileFormat, isZipArchive } from '#shared/formats/format-list.ts';
 import { RASTER_FORMATS, RASTER_FORMAT_LIST } from '#shared/formats/raster-formats.ts';
 import { TABLE_FORMATS, tableFormatOfName, TABLE_FORMAT_LIST } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS, VECTOR_FORMAT_LIST, vectorFormat } from '#shared/formats/vector-formats.ts';
-import { extensionOf, stemOf } from './source-parts.ts';
+import { extensionOf, isSystemFile, stemOf } from './source-parts.ts';
 
 /** Derives the kind, format and parts of a file from names only, for `sluice ingest` and the upload page. */
 
@@ -133,7 +133,7 @@ export function guessFromMembers(
   names: readonly string[],
   { type, option }: Pick<GuessContext, 'type' | 'option'>,
 ): GuessedFormat | undefined {
-  const members = names.filter((name) => !name.endsWith('/') && !/(^|\/)(__MACOSX\/|\._)/.test(name));
+  const members = names.filter((name) => !name.endsWith('/') && !isSystemFile(name));
   const unambiguous = distinct(
     members
       .filter((name) => !AMBIGUOUS_EXTENSIONS.includes(extensionOf(name)))

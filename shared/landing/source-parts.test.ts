@@ -48,6 +48,14 @@ test('requires a layer for an archive with several datasets', () => {
   );
 });
 
+test('ignores files of operating systems in an archive', () => {
+  const names = ['Thumbs.db', 'Straßen #1/thumbs.DB', 'x/__MACOSX/a.db', '__MACOSX/b.db', 'x/._c.db', 'x/wege.db'];
+  expect(datasetInZip(vectorFormat('SQLite'), names, undefined, 'f')).toBe('x/wege.db');
+  expect(datasetInZip(vectorFormat('SQLite'), ['._ordner/not Thumbs.db'], undefined, 'f')).toBe(
+    '._ordner/not Thumbs.db',
+  );
+});
+
 test('the name of the only dataset of one layer must be that of the layer', () => {
   const select = (format: string, layer: string) =>
     datasetInZip(vectorFormat(format), ['x/a.shp', 'b.gpkg'], layer, 'f');

@@ -106,7 +106,7 @@ export function datasetInZip(
   layer: string | undefined,
   file: string,
 ): string {
-  const members = names.filter((name) => !isMacResource(name));
+  const members = names.filter((name) => !isSystemFile(name));
   const candidates = members.filter((name) => hasExtension(format, name)).sort();
   const selects = layer !== undefined && (candidates.length > 1 || format.isSingleLayer === true);
   const chosen = selects ? candidates.filter((name) => baseNameOf(name) === layer) : candidates;
@@ -144,7 +144,10 @@ function noDataset(format: FileFormat, members: readonly string[], file: string)
   );
 }
 
-/** macOS adds a file `._NAME` with the same extension for every file of an archive. */
-function isMacResource(name: string): boolean {
-  return name.startsWith('__MACOSX/') || (name.split('/').at(-1) ?? '').startsWith('._');
+/** macOS adds a file `._NAME` with the same extension for every file of an archive. `Thumbs.db` looks like SQLite. */
+const SYSTEM_FILE = /(?:^|\/)(?:__MACOSX(?:\/|$)|(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$)/i;
+
+/** Whether macOS or Windows added a file to an archive. `name` is its name with folders. */
+export function isSystemFile(name: string): boolean {
+  return SYSTEM_FILE.test(name);
 }

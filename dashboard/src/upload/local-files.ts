@@ -1,3 +1,4 @@
+import { isSystemFile } from './system-files.ts';
 import { readZipMembers } from './zip-members.ts';
 
 /** A file that the user chose. */
@@ -9,8 +10,10 @@ export interface LocalFile {
   members?: string[];
 }
 
-/** Files of operating systems and editors, which a dropped folder contains. */
-const IGNORED = /^(?:\.|Thumbs\.db$|desktop\.ini$|__MACOSX$)/i;
+/** Whether an operating system or an editor added a file or folder to a dropped folder. */
+function isIgnored({ name }: FileSystemEntry): boolean {
+  return name.startsWith('.') || isSystemFile(name);
+}
 
 /** The files of a drop, with those in its folders. Call it in the event handler: the browser clears the drop later. */
 export async function droppedFiles(transfer: DataTransfer): Promise<LocalFile[]> {
@@ -34,7 +37,7 @@ async function filesOf(entry: FileSystemEntry): Promise<LocalFile[]> {
     return [{ path: entry.fullPath.replace(/^\//, ''), file }];
   }
   const children = await readFolder((entry as FileSystemDirectoryEntry).createReader());
-  return (await Promise.all(children.filter(({ name }) => !IGNORED.test(name)).map(filesOf))).flat();
+  return (await Promise.all(children.filter((child) => !isIgnored(child)).map(filesOf))).flat();
 }
 
 function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {

@@ -43,6 +43,11 @@ test('lists one name for each format, with the end of long names', async () => {
   ]);
 });
 
+test('lists files of operating systems only beside a file of the same kind', async () => {
+  const names = ['Bilder é/Thumbs.db', 'wege #1.db', 'desktop.ini'];
+  expect(await read(archive(names))).toEqual(['Bilder é/Thumbs.db', 'wege #1.db']);
+});
+
 test('lists at most 300 names', async () => {
   expect(await read(archive(Array.from({ length: 1_000 }, (_, index) => `a.${index}`)))).toHaveLength(300);
 });

@@ -1,3 +1,5 @@
+import { isSystemFile } from './system-files.ts';
+
 /**
  * The names in a zip archive that decide its format, from its central directory (APPNOTE.TXT 6.3.10), without reading
  * its content.
@@ -78,7 +80,7 @@ function namesIn(view: DataView): string[] {
 
 /** Names of the same kind mean the same format: `.csv.gz` is another one than `.json.gz`. */
 function kindOf(name: string): string {
-  const isIgnored = name.endsWith('/') || /(^|\/)(__MACOSX\/|\._)/.test(name);
+  const isIgnored = name.endsWith('/') || isSystemFile(name);
   return isIgnored ? '/' : (/(?:\.[^./]*(?=\.gz$))?\.[^./]*$/i.exec(name)?.[0].toLowerCase() ?? '');
 }
 
