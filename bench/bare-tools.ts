@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import pg from 'pg';
 import format from 'pg-format';
 import { parseEnv } from '#shared/config/env.ts';
-import { readColumnStatistics } from '#shared/geoparquet/export/column-statistics.ts';
+import { readColumnFacts } from '#shared/geoparquet/export/column-facts.ts';
 import { type ExportPlan, planExport } from '#shared/geoparquet/export/plan-export.ts';
 import { readGeometryProfile } from '#shared/geoparquet/export/geometry-profile.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
@@ -89,14 +89,14 @@ async function planStatements(
 
 async function exportPlan(session: PostgisSession, { geometryColumn }: StepContext): Promise<ExportPlan> {
   const columns = await readColumns(session, PROCESSED_TABLE);
-  const [statistics, profile] = [
-    await readColumnStatistics(session, PROCESSED_TABLE, columns),
+  const [facts, profile] = [
+    await readColumnFacts(session, PROCESSED_TABLE, columns),
     await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn, true),
   ];
   return planExport({
     table: PROCESSED_TABLE,
     columns,
-    statistics: statistics.byColumn,
+    facts: facts.byColumn,
     geometryColumn,
     keyColumn: KEY_COLUMN,
     profile,

@@ -13,7 +13,7 @@ export interface ExportColumn {
 }
 
 /** Properties of the values that determine the type in the file where the type of the column does not. */
-export interface ColumnStatistics {
+export interface ExportedColumnFacts {
   /**
    * numeric: the largest number of digits before and after the point; undefined when all values are null, NaN or
    * infinite.
@@ -49,9 +49,9 @@ const SAME_BYTES: Record<string, RawType> = {
  * PostgreSQL's text. Decimals keep every digit: as DECIMAL when 38 digits are enough, else as text. Dates and times
  * that Parquet cannot represent (infinity, and years after 294246) become null.
  */
-export function exportColumn(column: TableColumn, statistics: ColumnStatistics = {}): ExportColumn {
+export function exportColumn(column: TableColumn, facts: ExportedColumnFacts = {}): ExportColumn {
   const source = format('t.%I', column.name);
-  if (column.array) return listColumn(column, source, statistics);
+  if (column.array) return listColumn(column, source, facts);
   const sameBytes = SAME_BYTES[column.base];
   if (sameBytes !== undefined) return plain(column.name, source, sameBytes);
   switch (column.base) {
@@ -86,7 +86,7 @@ export function exportColumn(column: TableColumn, statistics: ColumnStatistics =
         (raw) => `make_timestamptz(${raw} + ${EPOCH_MICROSECONDS})`,
       );
     case 'numeric':
-      return decimalColumn(column, source, statistics);
+      return decimalColumn(column, source, facts);
     default:
       return plain(column.name, `${source}::text`, 'VARCHAR');
   }
@@ -100,9 +100,9 @@ function converted(name: string, source: string, type: RawType, target: (raw: st
   return { name, source, raw: { type, list: false }, target };
 }
 
-function listColumn(column: TableColumn, source: string, statistics: ColumnStatistics): ExportColumn {
+function listColumn(column: TableColumn, source: string, facts: ExportedColumnFacts): ExportColumn {
   // A list would lose the shape of a matrix.
-  if ((statistics.dimensions ?? 0) > 1) return plain(column.name, `${source}::text`, 'VARCHAR');
+  if ((facts.dimensions ?? 0) > 1) return plain(column.name, `${source}::text`, 'VARCHAR');
   const sameBytes = SAME_BYTES[column.base];
   return {
     name: column.name,
@@ -112,9 +112,9 @@ function listColumn(column: TableColumn, source: string, statistics: ColumnStati
   };
 }
 
-function decimalColumn(column: TableColumn, source: string, statistics: ColumnStatistics): ExportColumn {
-  const digits = declaredDigits(column.type) ?? statistics.digits;
-  if (statistics.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS))
+function decimalColumn(column: TableColumn, source: string, facts: ExportedColumnFacts): ExportColumn {
+  const digits = declaredDigits(column.type) ?? facts.digits;
+  if (facts.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS))
     return plain(column.name, `${source}::text`, 'VARCHAR');
   if (digits === undefined) return plain(column.name, `${source}::float8`, 'DOUBLE'); // All values are null.
   const type = `decimal(${Math.max(digits.whole + digits.scale, 1)}, ${digits.scale})`;

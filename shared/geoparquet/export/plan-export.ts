@@ -4,8 +4,8 @@ import type { Gdal } from '#shared/gdal/gdal.ts';
 import { unusedName } from '#shared/contracts/column-names.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import type { ParquetJob } from '../worker/worker-pool.ts';
-import { distinctNames } from './column-statistics.ts';
-import { type ColumnStatistics, exportColumn, type ExportColumn } from './export-column.ts';
+import { distinctNames } from './column-facts.ts';
+import { type ExportedColumnFacts, exportColumn, type ExportColumn } from './export-column.ts';
 import type { GeometryProfile } from './geometry-profile.ts';
 
 /** The statement for PostgreSQL, and the job for the worker. */
@@ -22,7 +22,7 @@ interface ExportTable {
   table: string;
   /** All columns of the table, in order. */
   columns: TableColumn[];
-  statistics: Map<string, ColumnStatistics>;
+  facts: Map<string, ExportedColumnFacts>;
   geometryColumn: string;
   keyColumn: string;
   profile: GeometryProfile;
@@ -45,7 +45,7 @@ export function planExport(table: ExportTable): ExportPlan {
   const covering = unusedName(COVERING_NAME, distinct.names);
   const tableNames = table.columns.map(({ name }) => name);
   const box = unusedName('box', tableNames);
-  const attributes = exported.map((column) => exportColumn(column, table.statistics.get(column.name)));
+  const attributes = exported.map((column) => exportColumn(column, table.facts.get(column.name)));
   const columns = [...attributes, geometryColumn(table.geometryColumn), ...SIDES.map((side) => sideColumn(side, box))];
   return {
     copy: copyStatement(columns, box, table),

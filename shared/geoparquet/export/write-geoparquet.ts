@@ -14,7 +14,7 @@ import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { ignoreError, readFileStream } from '#shared/streams/file-streams.ts';
 import { RingWriter } from '../worker/byte-ring.ts';
 import { type ParquetJob, type ParquetResult, startJob } from '../worker/worker-pool.ts';
-import { readColumnStatistics } from './column-statistics.ts';
+import { readColumnFacts } from './column-facts.ts';
 import { type GeometryProfile, readGeometryProfile } from './geometry-profile.ts';
 import { planExport } from './plan-export.ts';
 
@@ -52,8 +52,8 @@ export async function writeGeoParquet(
   checkGeometryContract(source.table, columns, source.geometryColumn);
   const isGeographic = GEOGRAPHIC.test((source.crs as { type?: string } | null)?.type ?? '');
   const profile = await readGeometryProfile(session, source.table, source.geometryColumn, isGeographic);
-  const statistics = await readColumnStatistics(session, source.table, columns);
-  const plan = planExport({ ...source, columns, keyColumn: KEY_COLUMN, statistics: statistics.byColumn, profile });
+  const facts = await readColumnFacts(session, source.table, columns);
+  const plan = planExport({ ...source, columns, keyColumn: KEY_COLUMN, facts: facts.byColumn, profile });
   const path = join(target.folder, target.name);
   signal.throwIfAborted();
   const written = await copyToParquet(
@@ -75,7 +75,7 @@ export async function writeGeoParquet(
     size_bytes: (await stat(path)).size,
     profile,
     columns: plan.ledgerColumns,
-    notes: [...plan.notes, ...statistics.notes],
+    notes: [...plan.notes, ...facts.notes],
     duckdb: written.duckdb,
   };
 }

@@ -4,34 +4,34 @@ import { asciiCaseless, unusedName } from '#shared/contracts/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { counted } from '#shared/text/amounts.ts';
-import { type ColumnStatistics, isRepresentable, TIME_TYPES } from './export-column.ts';
+import { type ExportedColumnFacts, isRepresentable, TIME_TYPES } from './export-column.ts';
 
-/** Statistics of the columns whose type alone does not determine the type in the file. */
-export interface TableStatistics {
-  byColumn: Map<string, ColumnStatistics>;
+/** Facts about the columns whose type alone does not determine the type in the file. */
+export interface TableFacts {
+  byColumn: Map<string, ExportedColumnFacts>;
   /** Notes about values that become null in the file. */
   notes: Note[];
 }
 
-/** Scans the table once, unless no column needs statistics. */
-export async function readColumnStatistics(
+/** Scans the table once, unless the types of all columns are sufficient. */
+export async function readColumnFacts(
   session: PostgisSession,
   table: string,
   columns: TableColumn[],
-): Promise<TableStatistics> {
+): Promise<TableFacts> {
   const needed = columns
     .map((column, index) => ({ column, index, sql: aggregateSql(column) }))
     .filter(({ sql }) => sql !== undefined);
   if (needed.length === 0) return { byColumn: new Map(), notes: [] };
   const select = needed.map(({ sql, index }) => `${sql} as f${index}`).join(', ');
   const [row = {}] = await session.query<Record<string, Aggregate>>(format('select %s from %I as t', select, table));
-  const statistics: TableStatistics = { byColumn: new Map(), notes: [] };
+  const facts: TableFacts = { byColumn: new Map(), notes: [] };
   for (const { column, index } of needed) {
     const found = row[`f${index}`] ?? {};
-    statistics.byColumn.set(column.name, statisticsOf(found));
-    if (found.unrepresentable) statistics.notes.push(unrepresentableNote(column.name, found.unrepresentable));
+    facts.byColumn.set(column.name, factsOf(found));
+    if (found.unrepresentable) facts.notes.push(unrepresentableNote(column.name, found.unrepresentable));
   }
-  return statistics;
+  return facts;
 }
 
 /** The fields of the JSON object that is computed for one column. */
@@ -57,7 +57,7 @@ function aggregateSql(column: TableColumn): string | undefined {
   return undefined;
 }
 
-function statisticsOf({ whole, scale, special, dimensions }: Aggregate): ColumnStatistics {
+function factsOf({ whole, scale, special, dimensions }: Aggregate): ExportedColumnFacts {
   return {
     ...(typeof whole === 'number' ? { digits: { whole, scale: scale ?? 0 } } : {}),
     special: special ?? false,
