@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { INPUT_CODES } from '#shared/errors/input-codes.ts';
 import { chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
+import { notesOfSample } from '#shared/tables/sample-notes.ts';
 import { RUN_VIEW } from '../../tests/fixtures/run-view.ts';
 import { withLocalNames, withOptions } from './local-names.ts';
 
@@ -22,6 +23,17 @@ test.each([
     'at most 0 may be rejected (metadata.tabular.max_rejected_rows, --max-rejected).',
     'at most 0 may be rejected (--max-rejected).',
   ],
+  ['Declare the type with metadata.tabular.columns.', 'Declare the type with --column-type.'],
+  [
+    'Declare the type with metadata.tabular.columns: {"größe \\"m\\"": "bigint"}.',
+    'Declare the type with --column-type "größe \\"m\\"=bigint".',
+  ],
+  [
+    'Leave out lines that are not data (metadata.tabular.skip_lines, metadata.tabular.comment).',
+    'Leave out lines that are not data (--skip-lines, --comment).',
+  ],
+  ['To read another sheet, set metadata.tabular.sheet.', 'To read another sheet, set --sheet.'],
+  ['or set metadata.join_config.allow_duplicate_keys to get', 'or set --allow-duplicates to get'],
   ['metadata.join_config.left_key: roads has no column "id".', '--on: roads has no column "id".'],
   ['metadata.recipe.steps[0].crs: is missing.', '--recipe: steps[0].crs: is missing.'],
   ['Correct the line, and upload the file again.', 'Correct the line, and run the command again.'],
@@ -71,6 +83,20 @@ test('no message in the code of the functions keeps the words "in the manifest"'
     .filter((text) => /`[a-z_.]+`[^']*in the manifest/.test(text));
   expect(fields.length).toBeGreaterThan(20);
   expect(fields.map(withOptions).filter((text) => text.includes('in the manifest'))).toEqual([]);
+});
+
+test('messages about the type of a column name the option', () => {
+  const messageOf = (sample: string[]) => {
+    const rows = sample.map((value) => [value]);
+    const column = { name: 'größe #1', position: 0, candidates: [], escaped: false };
+    return withOptions(notesOfSample([column], rows, { decimal: '.' }, 'a.csv')[0]?.message ?? '');
+  };
+  expect(messageOf(['2024-01-31', '2024-02-01 10:00'])).toMatch(
+    /To read all of them as times, declare the type with --column-type "größe #1=timestamp"\.$/,
+  );
+  expect(messageOf(['1', '2', '3', 'Total'])).toMatch(
+    /leave out lines that are not data \(--skip-lines, --comment\), or declare the type with --column-type\.$/,
+  );
 });
 
 test('an error and the notes of assets name the files of the user', () => {

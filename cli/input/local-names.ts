@@ -15,6 +15,8 @@ type Names = Pick<Batch, 'uploads' | 'manifest'>;
 const FILE_FIELD =
   /`(?:files\[\d*\]\.)?(crs|layer|encoding|format)`(?! member)|`?\b(x_column|y_column|wkt_column)\b`?/g;
 const METADATA_FIELD = /`?metadata\.(tabular|raster|join_config|recipe)(?:\.([a-z_]+))?`?/g;
+/** The type of one column. */
+const COLUMN_TYPE = /metadata\.tabular\.columns: \{("(?:[^"\\]|\\.)*"): "(\w+)"\}/g;
 /** The place of a field in the manifest, after its option. */
 const PLACE = /(?<!-)(--[a-z][a-z-]*),? (?:(?:for|of) (?:the|each) file ?)?(?:in the manifest)?(?=[\s.,;:)]|$)/g;
 /** An option that a message names in addition to the field. */
@@ -46,6 +48,7 @@ export function withLocalNames(run: RunView, batch: Names): RunView {
 export function withOptions(text: string): string {
   return text
     .replaceAll(FILE_FIELD, (_match, field?: string, column?: string) => optionOf(field ?? column ?? ''))
+    .replaceAll(COLUMN_TYPE, (_match, column: string, type: string) => columnTypeOption(column, type))
     .replaceAll(METADATA_FIELD, (_match, group: string, field?: string) => optionIn(group, field))
     .replaceAll(/\bthe intent (ingest_[a-z]+)/g, '--intent $1')
     .replaceAll(PLACE, '$1')
@@ -81,6 +84,11 @@ function optionOfField(field: string): string {
 function optionIn(group: string, field: string | undefined): string {
   if (group === 'recipe') return field === undefined ? '--recipe' : `--recipe: ${field}`;
   return field === undefined ? 'the options' : (OPTIONS[`${group}.${field}`] ?? optionOf(field));
+}
+
+/** `column` is a JSON text. */
+function columnTypeOption(column: string, type: string): string {
+  return `--column-type ${JSON.stringify(`${JSON.parse(column) as string}=${type}`)}`;
 }
 
 function optionOf(field: string): string {

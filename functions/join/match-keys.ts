@@ -99,7 +99,7 @@ export function duplicateKeys(
   return new SluiceError(
     'JOIN_KEY_DUPLICATE',
     `${values} in several rows of ${tabularAsset}: ${listed}${count > sample.length ? ', …' : ''}. ` +
-      'Keep one row for each value, or allow duplicate keys to repeat the feature for each row.',
+      'Keep one row for each value, or set metadata.join_config.allow_duplicate_keys to get one feature for each row.',
     { details: { right_key: rightKey, count, sample } },
   );
 }
@@ -154,7 +154,7 @@ export async function checkKeyTypes(
   throw new SluiceError(
     'JOIN_KEY_TYPE_MISMATCH',
     `left_key ${leftText}, but right_key ${rightText}. Values of these types cannot be compared exactly. ` +
-      `Declare ${JSON.stringify(right.column.name)}${asType(left.column.type)} (--column-type).`,
+      `Ingest the table again with metadata.tabular.columns${declaration(right.column.name, left.column.type)}.`,
     { details: { left_key: nameAndType(left), right_key: nameAndType(right) } },
   );
 }
@@ -170,9 +170,10 @@ const DECLARABLE: [type: RegExp, declared: string][] = [
   [/^timestamp with /, 'timestamptz'],
 ];
 
-function asType(type: string): string {
+/** The value of `columns` in a manifest that gives a column the type of the other key; empty if none does. */
+function declaration(column: string, type: string): string {
   const declared = DECLARABLE.find(([pattern]) => pattern.test(type))?.[1];
-  return declared === undefined ? '' : ` as ${declared}`;
+  return declared === undefined ? '' : `: {${JSON.stringify(column)}: "${declared}"}`;
 }
 
 function nameAndType({ column: { name, type } }: KeyColumn): Column {

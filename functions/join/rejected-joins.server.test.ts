@@ -49,7 +49,7 @@ test.each([
     { left_key: 'nr', right_key: 'code' },
     'JOIN_KEY_TYPE_MISMATCH',
     ', …), but right_key "code" is text ("FR", "DE", "XX", …). Values of these types cannot be compared exactly. ' +
-      'Declare "code" as bigint (--column-type).',
+      'Ingest the table again with metadata.tabular.columns: {"code": "bigint"}.',
   ],
 ])('rejects %s', async (_what, fields, code, message) => {
   expect(await failure(fields)).toMatchObject({ code, message: expect.stringContaining(message) as string });

@@ -100,7 +100,7 @@ function textNote(tables: readonly SourceTable[], index: number, files: readonly
       message:
         `Column ${JSON.stringify(name)} is text: it has ${kinds[first]} in ${files[first]}, ` +
         `and ${kinds[other]} in ${files[other]}. To read one type and reject rows with others, declare the type ` +
-        '(--column-type).',
+        'with metadata.tabular.columns.',
     },
   ];
 }

@@ -24,7 +24,8 @@ test.each([
   [['1', '2', '3', '4', '-'], 'set `null_values` (--null "-")'],
   [
     ['1', '2', '3', 'Total'],
-    'such as "Total". Correct it, leave out lines that are not data (--skip-lines, --comment)',
+    'such as "Total". Correct it, leave out lines that are not data (metadata.tabular.skip_lines, ' +
+      'metadata.tabular.comment), or declare the type with metadata.tabular.columns.',
   ],
   [['true', 'FALSE', 'maybe'], '1 of its first 3 values is not a boolean, such as "maybe"'],
   [['2024-01-31', '2024-02-01', 'soon'], '1 of its first 3 values is not a date, such as "soon"'],
@@ -32,12 +33,12 @@ test.each([
   [
     ['2024-01-31', '2024-02-01 10:00'],
     '"2024-01-31" is a date, and "2024-02-01 10:00" has a time. ' +
-      'To read all of them as times, declare the type (--column-type "v=timestamp")',
+      'To read all of them as times, declare the type with metadata.tabular.columns: {"v": "timestamp"}.',
   ],
   [
     ['2024-02-01 10:00', '2024-02-01T10:00Z'],
     '"2024-02-01T10:00Z" is a time with a time zone, and "2024-02-01 10:00" has none. ' +
-      'To read all of them as times in UTC, declare the type (--column-type "v=timestamptz")',
+      'To read all of them as times in UTC, declare the type with metadata.tabular.columns: {"v": "timestamptz"}.',
   ],
 ])('a column of %j is text, with advice', (values, advice) => {
   expect(messageFor(values)).toMatch(/^Column "v" is text: /);

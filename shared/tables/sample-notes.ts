@@ -123,7 +123,8 @@ function timesAdvice(name: string, values: readonly string[], notation: Notation
   const words = zoned === undefined ? ['a date', 'has a time'] : ['a time with a time zone', 'has none'];
   return (
     `${shown(first)} is ${words[0]}, and ${shown(second)} ${words[1]}. To read all of them as ` +
-    `${zoned === undefined ? 'times' : 'times in UTC'}, declare the type (--column-type ${shown(`${name}=${type}`)}).`
+    `${zoned === undefined ? 'times' : 'times in UTC'}, declare the type with ` +
+    `metadata.tabular.columns: {${shown(name)}: "${type}"}.`
   );
 }
 
@@ -156,8 +157,8 @@ function howToCorrect(others: readonly string[]): string {
   const marks = [...new Set(others)];
   if (!marks.every(looksMissing))
     return (
-      `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are not data (--skip-lines, --comment), ` +
-      'or declare the type (--column-type).'
+      `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are not data ` +
+      '(metadata.tabular.skip_lines, metadata.tabular.comment), or declare the type with metadata.tabular.columns.'
     );
   const options = marks.map((mark) => `--null ${JSON.stringify(mark)}`).join(' ');
   return `If ${marks.length === 1 ? 'it means' : 'they mean'} "no value", set \`null_values\` (${options}).`;

@@ -93,7 +93,7 @@ function mixedCells(kinds: Kinds, file: string, column: string): Note[] {
       column,
       message:
         `Column ${JSON.stringify(column)} has ${listed}, so all of its values are text. ` +
-        'To read one type and reject rows with others, declare the type (--column-type).',
+        'To read one type and reject rows with others, declare the type with metadata.tabular.columns.',
     },
   ];
 }
@@ -132,7 +132,9 @@ function sheetNotes(
     const listed = otherSheets.slice(0, MAX_SHEETS_IN_MESSAGE).map((other) => JSON.stringify(other));
     const more = otherSheets.length > MAX_SHEETS_IN_MESSAGE ? ', …' : '';
     const others = `${otherSheets.length === 1 ? 'sheet' : 'sheets'} ${listed.join(', ')}${more}`;
-    const message = `Only sheet ${JSON.stringify(name)} was read, not ${others}. To read another one, use --sheet.`;
+    const message =
+      `Only sheet ${JSON.stringify(name)} was read, not ${others}. ` +
+      'To read another sheet, set metadata.tabular.sheet.';
     found.push({ code: 'SHEETS_NOT_READ', file, message });
   }
   const parts = [
