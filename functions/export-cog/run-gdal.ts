@@ -48,12 +48,10 @@ function rasterError(error: SluiceError, file: string): SluiceError {
   if (error.code !== 'FILE_UNREADABLE') return nameFileInLimitError(error, file);
   const messages = (error.details.messages ?? []) as string[];
   if (messages.some((message) => WRONG_FORMAT.test(message))) {
-    return new SluiceError(
-      'FORMAT_MISMATCH',
-      `${file} cannot be opened in the format that the manifest declares. ` +
-        'Correct `format`, or upload a file of that format.',
-      { cause: error, details: { file, messages } },
-    );
+    return new SluiceError('FORMAT_MISMATCH', `GDAL cannot open ${file} in the format that the manifest declares.`, {
+      cause: error,
+      details: { file, messages },
+    });
   }
   const packing = messages.some((message) => CANNOT_DECODE.test(message)) ? DECODE_ADVICE : '';
   return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${asSentence(error.message)} ${packing}`.trim(), {

@@ -75,12 +75,10 @@ export function explainGdalFailure(error: SluiceError, file: string): SluiceErro
     );
   }
   if (messages.length > 0 && messages.every((message) => NOT_OPENED.test(message))) {
-    return new SluiceError(
-      'FORMAT_MISMATCH',
-      `GDAL cannot open ${file} in the format that the manifest declares. ` +
-        'Correct `format`, or upload a file of that format.',
-      { cause: error, details: { file, messages } },
-    );
+    return new SluiceError('FORMAT_MISMATCH', `GDAL cannot open ${file} in the format that the manifest declares.`, {
+      cause: error,
+      details: { file, messages },
+    });
   }
   return rejectedValue(error, messages, file) ?? unreadable(error, messages, file);
 }

@@ -117,9 +117,8 @@ function rejectMissing(missing: NamedFile[]): void {
   const hint = /%[0-9a-f]{2}|\?/i.test(first.path)
     ? ' A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".'
     : '';
-  const message =
-    `${listNames(names, MAX_LISTED_FILES)} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. ` +
-    `Upload the files before the manifest.${hint}`;
+  const verb = missing.length === 1 ? 'is' : 'are';
+  const message = `${listNames(names, MAX_LISTED_FILES)} ${verb} not in the landing zone.${hint}`;
   throw new SluiceError('FILE_MISSING', message, {
     details: { files: missing.map(({ field, path }) => ({ field, path })) },
   });

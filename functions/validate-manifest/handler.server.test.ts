@@ -183,7 +183,7 @@ describe('an invalid manifest', () => {
     expect(document?.error).toEqual({
       code: 'FILE_MISSING',
       message:
-        's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. Upload the files before the manifest. A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".',
+        's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".',
       details: {
         files: [
           { field: 'files[0].path', path: 's3://landing-zone/a%20b.zip' },

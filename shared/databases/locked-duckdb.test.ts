@@ -48,7 +48,7 @@ test.each([
   ],
   [
     'Out of Memory Error: failed to allocate data of size 32.0 MiB (1.8 GiB/1.8 GiB used)',
-    { code: 'MEMORY_LIMIT', message: 'DuckDB reached its memory limit of 2GB. Split the file into smaller ones.' },
+    { code: 'MEMORY_LIMIT', message: 'DuckDB reached its memory limit of 2GB.' },
   ],
 ])('the error of DuckDB %j is %j', (message, error) => {
   expect(resourceError(new Error(message))).toMatchObject(error);

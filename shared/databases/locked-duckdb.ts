@@ -117,10 +117,6 @@ export function resourceError(thrown: unknown): SluiceError | undefined {
     });
   // @duckdb/node-api throws errors without a code or a type.
   if (thrown.message.startsWith('Out of Memory Error'))
-    return new SluiceError(
-      'MEMORY_LIMIT',
-      `DuckDB reached its memory limit of ${MEMORY_LIMIT}. Split the file into smaller ones.`,
-      { cause: thrown },
-    );
+    return new SluiceError('MEMORY_LIMIT', `DuckDB reached its memory limit of ${MEMORY_LIMIT}.`, { cause: thrown });
   return undefined;
 }

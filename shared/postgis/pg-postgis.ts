@@ -93,7 +93,7 @@ export class PgPostgis implements PostgisServer {
         const { watch, before } = begun;
         watch.stop();
         if (!watch.closed) return;
-        const crash = await crashError(claim.step, watch, before, () => this.#serverState(), signal);
+        const crash = await crashError(claim, watch, before, () => this.#serverState(), signal);
         if (crash) throw crash;
       },
     };

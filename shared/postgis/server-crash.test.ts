@@ -7,12 +7,13 @@ const BEFORE: ServerState = { started: '100.5', reset: '100.6' };
 const RECOVERED: ServerState = { started: '100.5', reset: '200.1' };
 const RESTARTED: ServerState = { started: '200.2', reset: '200.3' };
 const STEP: StepName = 'transform-recipe';
+const RUN = 'r-1';
 const never = new AbortController().signal;
 
 const UNWARNED = { warned: false, reset: false };
 
 const errorAfter = (now: ServerState, watch: Partial<typeof UNWARNED>, step: StepName = STEP) =>
-  crashError(step, { ...UNWARNED, ...watch }, BEFORE, () => Promise.resolve(now), never);
+  crashError({ runId: RUN, step }, { ...UNWARNED, ...watch }, BEFORE, () => Promise.resolve(now), never);
 
 test.each([
   ['its process was killed', RECOVERED, {}, STEP, true],
@@ -39,14 +40,19 @@ test('waits until the server has recovered, unless the signal aborts', async () 
     const answer = answers.shift() ?? RECOVERED;
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
-  expect(await crashError(STEP, UNWARNED, BEFORE, read, never)).toMatchObject({ code: 'TABLES_LOST' });
+  expect(await crashError({ runId: RUN, step: STEP }, UNWARNED, BEFORE, read, never)).toMatchObject({
+    code: 'TABLES_LOST',
+    message:
+      'The working tables of run r-1 were lost in a crash of PostgreSQL, because the process that executed its ' +
+      'statements was killed or crashed.',
+  });
   expect(answers).toEqual([]);
   const stop = new AbortController();
   const away = () => {
     stop.abort();
     return Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
   };
-  expect(await crashError(STEP, UNWARNED, BEFORE, away, stop.signal)).toBeUndefined();
+  expect(await crashError({ runId: RUN, step: STEP }, UNWARNED, BEFORE, away, stop.signal)).toBeUndefined();
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { StepName } from '#shared/contracts/lanes.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
@@ -77,7 +78,7 @@ export class ConnectionWatch {
  * does not recover within RECOVERY_MS, or when `signal` aborts. The error of the statement applies then.
  */
 export async function crashError(
-  step: StepName,
+  { runId, step }: Pick<ClaimRef, 'runId' | 'step'>,
   watch: Pick<ConnectionWatch, 'warned' | 'reset'>,
   before: ServerState,
   readState: () => Promise<ServerState | undefined>,
@@ -88,9 +89,8 @@ export async function crashError(
   const endsWithoutWarning = watch.reset || RECEIVING_STEPS.includes(step);
   const backendDied = now.started === before.started && !watch.warned && !endsWithoutWarning;
   const reason = backendDied ? ', because the process that executed its statements was killed or crashed' : '';
-  return new SluiceError('TABLES_LOST', `The working tables of this run were lost in a crash of PostgreSQL${reason}.`, {
-    details: { step, backend_died: backendDied },
-  });
+  const message = `The working tables of run ${runId} were lost in a crash of PostgreSQL${reason}.`;
+  return new SluiceError('TABLES_LOST', message, { details: { step, backend_died: backendDied } });
 }
 
 /** The state of the server after it has changed; undefined when it does not change, or cannot be read. */

@@ -35,6 +35,7 @@ test('a table that a crash of PostgreSQL emptied is reported; kept rows and tabl
   onTestFinished(() => transform.close());
   await expect(checkTableKept(transform, 'raw_data', 1)).rejects.toMatchObject({
     code: 'TABLES_LOST',
+    message: `The working tables of run ${RUN} were lost in a crash of PostgreSQL; raw_data had 1 row.`,
     details: { table: 'raw_data', rows: 1 },
   });
   await checkTableKept(transform, 'raw_data', 0);

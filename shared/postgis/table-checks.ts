@@ -1,8 +1,9 @@
 import pg from 'pg';
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { counted } from '#shared/text/amounts.ts';
 import type { PostgisSession } from './postgis.ts';
-import { PROCESSED_TABLE } from './run-schema.ts';
+import { PROCESSED_TABLE, runOfSchema } from './run-schema.ts';
 
 /** PostGIS types of spatial columns. */
 const SPATIAL_TYPES = new Set(['geometry', 'geography']);
@@ -38,7 +39,8 @@ export async function checkTableKept(session: PostgisSession, table: string, row
   }
   throw new SluiceError(
     'TABLES_LOST',
-    `The working tables of this run were lost in a crash of PostgreSQL; ${table} had ${rows} rows.`,
+    `The working tables of run ${runOfSchema(session.schema)} were lost in a crash of PostgreSQL; ` +
+      `${table} had ${counted(rows, 'row')}.`,
     { details: { table, rows } },
   );
 }

@@ -6,19 +6,20 @@ import { newBatch } from '../../tests/fixtures/documents.ts';
 import type { Context } from './context.ts';
 import { countBackendDeaths, mayUseParallelWorkers, restartAfterLoss } from './restart-run.ts';
 
+const run_id = 'r-1';
 const tablesLost = (details: Record<string, unknown>) =>
   new SluiceError('TABLES_LOST', 'PostgreSQL crashed.', { details });
 
 test('the third death of the server process of a run is OUT_OF_MEMORY and names the largest feature', () => {
   const features = [{ feature: 7, vertices: 12_000 }];
   const died = tablesLost({ backend_died: true, features });
-  expect(countBackendDeaths(died, {})).toBe(died);
-  expect(countBackendDeaths(died, { restarts: 9, backend_deaths: 1 })).toBe(died);
-  expect(countBackendDeaths(died, { restarts: 9, backend_deaths: 2 })).toMatchObject({
+  expect(countBackendDeaths(died, { run_id })).toBe(died);
+  expect(countBackendDeaths(died, { run_id, restarts: 9, backend_deaths: 1 })).toBe(died);
+  expect(countBackendDeaths(died, { run_id, restarts: 9, backend_deaths: 2 })).toMatchObject({
     code: 'OUT_OF_MEMORY',
     retryable: false,
     message:
-      'The PostgreSQL process of this run was killed or crashed 3 times. A likely reason is that a feature needs ' +
+      'The PostgreSQL process of run r-1 was killed or crashed 3 times. A likely reason is that a feature needs ' +
       'more memory than the server has. Feature 7, counted from 1, has the most vertices (12000).',
     details: { backend_deaths: 3, features },
   });
@@ -26,9 +27,9 @@ test('the third death of the server process of a run is OUT_OF_MEMORY and names 
 
 test('a crash that another run caused is not counted', () => {
   const other = tablesLost({ backend_died: false });
-  expect(countBackendDeaths(other, { restarts: 9, backend_deaths: 2 })).toBe(other);
+  expect(countBackendDeaths(other, { run_id, restarts: 9, backend_deaths: 2 })).toBe(other);
   const unavailable = new SluiceError('DATABASE_UNAVAILABLE', 'Connection terminated unexpectedly');
-  expect(countBackendDeaths(unavailable, { restarts: 9, backend_deaths: 2 })).toBe(unavailable);
+  expect(countBackendDeaths(unavailable, { run_id, restarts: 9, backend_deaths: 2 })).toBe(unavailable);
 });
 
 test.each([

@@ -65,7 +65,7 @@ export async function restartAfterLoss(
 }
 
 /** OUT_OF_MEMORY instead of TABLES_LOST when the server process of this run was killed MAX_BACKEND_DEATHS times. */
-export function countBackendDeaths(error: SluiceError, run: Counts): SluiceError {
+export function countBackendDeaths(error: SluiceError, run: Counts & Pick<RunDocument, 'run_id'>): SluiceError {
   const deaths = (run.backend_deaths ?? 0) + 1;
   if (error.code !== 'TABLES_LOST' || error.details.backend_died !== true || deaths < MAX_BACKEND_DEATHS) return error;
   const [largest] = (error.details.features ?? []) as { feature: number; vertices: number }[];
@@ -73,8 +73,8 @@ export function countBackendDeaths(error: SluiceError, run: Counts): SluiceError
     largest && ` Feature ${largest.feature}, counted from 1, has the most vertices (${largest.vertices}).`;
   return new SluiceError(
     'OUT_OF_MEMORY',
-    `The PostgreSQL process of this run was killed or crashed ${deaths} times. A likely reason is that a feature ` +
-      `needs more memory than the server has.${feature ?? ''}`,
+    `The PostgreSQL process of run ${run.run_id} was killed or crashed ${deaths} times. A likely reason is that a ` +
+      `feature needs more memory than the server has.${feature ?? ''}`,
     { details: { ...error.details, backend_deaths: deaths }, cause: error },
   );
 }

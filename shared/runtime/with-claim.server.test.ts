@@ -211,7 +211,7 @@ describe('work is interrupted', () => {
     const context = claims.contextOf(undefined, { STEP_TIMEOUT_SECONDS: '1' });
     await expect(withClaim(context, { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
       code: 'STEP_TIMEOUT',
-      message: expect.stringContaining('1 s (STEP_TIMEOUT_SECONDS)') as string,
+      message: `Step ${STEP} of run ${runId} exceeded 1 s (STEP_TIMEOUT_SECONDS).`,
     });
     expect(await claims.stepOf(runId)).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } });
   });

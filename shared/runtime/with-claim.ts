@@ -117,7 +117,7 @@ async function executeStep(
     context.log.info({ run_id: runId, step, attempt, seconds, ...valuesOf(reply) }, 'Step:Execute:Done');
     return reply;
   } catch (thrown) {
-    const error = explainAbort(thrown, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
+    const error = explainAbort(thrown, claim, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
     const counted = countBackendDeaths(countKills(error, run, step), run);
     return await endAttempt(context, { ...claim, run }, nameInput(counted, step, run));
   } finally {
@@ -223,6 +223,7 @@ function abandoned({ runId, step }: ClaimRef): SluiceError {
 /** The reason of an abort. The error of an aborted program contains only that it was killed. */
 function explainAbort(
   thrown: unknown,
+  { runId, step }: ClaimRef,
   { env, signal }: Context,
   { isLost, hasTimedOut }: { isLost: boolean; hasTimedOut: boolean },
 ): SluiceError {
@@ -230,10 +231,8 @@ function explainAbort(
     return new SluiceError('CLAIM_STALE', 'The run has ended, or another worker claimed the step.', { cause: thrown });
   if (hasTimedOut) {
     const seconds = env.STEP_TIMEOUT_SECONDS;
-    return new SluiceError('STEP_TIMEOUT', `The step exceeded ${seconds} s (STEP_TIMEOUT_SECONDS).`, {
-      cause: thrown,
-      details: { seconds },
-    });
+    const message = `Step ${step} of run ${runId} exceeded ${seconds} s (STEP_TIMEOUT_SECONDS).`;
+    return new SluiceError('STEP_TIMEOUT', message, { cause: thrown, details: { seconds } });
   }
   if (signal.aborted)
     return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping. The step is repeated after the next start.', {

@@ -141,11 +141,7 @@ async function isPublic(client: S3Client, anonymous: S3Client, bucket: string): 
 }
 
 function publicBucket(bucket: string): SluiceError {
-  return new SluiceError(
-    'STORE_PUBLIC',
-    `Bucket ${bucket} can be accessed without a key. Run npx sluice setup-storage to remove the anonymous access.`,
-    { details: { bucket } },
-  );
+  return new SluiceError('STORE_PUBLIC', `Bucket ${bucket} can be accessed without a key.`, { details: { bucket } });
 }
 
 /** A statement of a bucket policy, as far as it is read. */

@@ -37,7 +37,7 @@ function clientConfig(env: Env, maxSockets: number): S3ClientConfig {
     );
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (accessKeyId === undefined || secretAccessKey === undefined)
-    throw new SluiceError('CONFIG_INVALID', 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set.');
+    throw new SluiceError('CONFIG_INVALID', 'S3_ACCESS_KEY_ID or S3_SECRET_ACCESS_KEY is not set. Set both.');
   const agent = { keepAlive: true, maxSockets };
   return {
     endpoint: env.S3_ENDPOINT,

@@ -112,9 +112,9 @@ test.concurrent(
       expect(byBatch.get('bomb')?.error).toMatchObject({
         code: 'OUT_OF_MEMORY',
         message:
-          's3://landing-zone/bomb/schläft #1.geojson: The PostgreSQL process of this run was killed or crashed 3 ' +
-          'times. A likely reason is that a feature needs more memory than the server has. Feature 2, counted from ' +
-          '1, has the most vertices (5). Step: transform-recipe.',
+          `s3://landing-zone/bomb/schläft #1.geojson: The PostgreSQL process of run ${byBatch.get('bomb')?.run_id} ` +
+          'was killed or crashed 3 times. A likely reason is that a feature needs more memory than the server has. ' +
+          'Feature 2, counted from 1, has the most vertices (5). Step: transform-recipe.',
       });
       expect(byBatch.get('unlucky')).toMatchObject({ status: 'success', backend_deaths: 1 });
       for (const id of [...good, 'unlucky']) {

@@ -30,7 +30,7 @@ async function upload(c: Context, { env, transfers, ledger }: GatewayDeps, uploa
       { details: { query: search } },
     );
   const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is partly decoded.
-  const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
+  const size = contentLength(c.req.header('content-length'), key, env.MAX_FILE_BYTES);
   const body = bodyStream(c.req.raw.body);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   const { signal } = c.req.raw;
@@ -64,14 +64,16 @@ export function landingKey(encodedPath: string): string {
   });
 }
 
-function contentLength(header: string | undefined, maxBytes: number): number {
+function contentLength(header: string | undefined, key: string, maxBytes: number): number {
   if (header === undefined || !/^\d+$/.test(header))
     throw new SluiceError('LENGTH_REQUIRED', 'The upload has no Content-Length header.');
   const size = Number(header);
   if (size > maxBytes) {
-    throw new SluiceError('FILE_TOO_LARGE', `The file has ${size} bytes; MAX_FILE_BYTES is ${maxBytes}.`, {
-      details: { size_bytes: size, max_bytes: maxBytes },
-    });
+    throw new SluiceError(
+      'FILE_TOO_LARGE',
+      `${key} has ${size} bytes. The limit is ${maxBytes} bytes (MAX_FILE_BYTES).`,
+      { details: { size_bytes: size, max_bytes: maxBytes } },
+    );
   }
   return size;
 }

@@ -129,8 +129,7 @@ function extentMismatch(crs: Crs, extent: Extent, file: string, reason: string):
   return new SluiceError(
     'CRS_EXTENT_MISMATCH',
     `The coordinates of ${file} are between x ${x1}, y ${y1} and x ${x2}, y ${y2}. ` +
-      `They cannot be in ${crsLabel(crs)}${area}: ${reason}. ` +
-      'Correct the CRS of the file, or `crs` in the manifest.',
+      `They cannot be in ${crsLabel(crs)}${area}: ${reason}.`,
     {
       details: {
         file,

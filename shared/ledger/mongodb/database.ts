@@ -64,7 +64,7 @@ export class Database {
     } catch (thrown) {
       // The message of the driver can quote the URL with its password.
       if (thrown instanceof MongoError)
-        throw new SluiceError('CONFIG_INVALID', 'The URL of the ledger is not a valid MongoDB connection string.', {
+        throw new SluiceError('CONFIG_INVALID', 'LEDGER_URL is not a valid MongoDB connection string.', {
           details: { variable: 'LEDGER_URL', reason: thrown instanceof MongoParseError ? 'parse' : thrown.name },
         });
       throw thrown;

@@ -65,7 +65,7 @@ export function manifestOperations(
       // The manifest was rejected, or its lane disabled, when it was uploaded; both may have changed since.
       const isWithoutRun = stored === undefined || stored.run_id === null;
       if (isWithoutRun && (await queries.replaceRecordedManifest(documents))) return admitted(documents);
-      return repeated(await queries.getAdmittedManifest(batchId));
+      return repeated(await queries.getAdmittedManifest(batchId), manifest.manifest_key);
     },
     async recordManifest(manifest) {
       const stored =
@@ -92,10 +92,10 @@ export function manifestOperations(
     return { outcome: 'admitted', manifest, run };
   }
 
-  async function repeated(manifest: ManifestDocument | undefined): Promise<Admission> {
+  async function repeated(manifest: ManifestDocument | undefined, key: string): Promise<Admission> {
     const run = manifest?.run_id ? await queries.getRun(manifest.run_id) : undefined;
     if (manifest !== undefined && run !== undefined) return { outcome: 'repeat', manifest, run };
-    throw new SluiceError('INTERNAL', 'Another process changed the manifest while it was admitted.');
+    throw new SluiceError('INTERNAL', `Another process changed manifest ${key} while Sluice admitted it.`);
   }
 }
 
