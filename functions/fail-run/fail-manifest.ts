@@ -7,8 +7,9 @@ import type { Context } from '#shared/runtime/context.ts';
 import { chooseError, readFailure, withFiles } from './delivery-failure.ts';
 
 /**
- * Handles a dead letter of validate-manifest. If the manifest was admitted, only the request for the run is missing,
- * and it is returned. Otherwise the manifest is recorded as failed and archived.
+ * Handles a dead letter of validate-manifest. If the manifest was admitted, only the request for the run is missing: it
+ * is returned while the first step of the run is pending. Otherwise the manifest is recorded as failed, and archived if
+ * it is still in the landing zone.
  */
 export async function failManifest(event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
   const key = manifestKey(event, context);

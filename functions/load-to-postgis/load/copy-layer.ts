@@ -52,9 +52,10 @@ interface CopyOptions {
 }
 
 /**
- * Copies a layer into the staging table: a table of an SQLite database directly, and other layers with ogr2ogr. Throws
- * FILE_TOO_LARGE when the layer has more rows than a file of its size can hold, and the errors of loadRows and of
- * explainGdalFailure.
+ * Copies a layer into the staging table: FlatGeobuf and tables of SQLite databases directly, layers of
+ * CONVERTED_FORMATS and other layers of SQLite databases after ogr2ogr has converted them to a table of SQLite, and the
+ * rest with ogr2ogr. Throws FILE_TOO_LARGE when the layer has more rows than a file of its size can hold, and the
+ * errors of loadRows and of explainGdalFailure.
  */
 export async function copyLayer(
   source: VectorSource,
