@@ -136,7 +136,7 @@ function defineRun(program: Command, { client, terminal, setExitCode }: CommandP
 function defineRunControl(program: Command, { client, terminal, setExitCode }: CommandParts): void {
   program
     .command('rerun')
-    .description('Execute the manifest of an ended run again, as a new run.')
+    .description('Start a new run of the manifest of an ended run.')
     .argument('<run>', 'id of the run to repeat')
     .option('--force', 'create a new version even if one of the same input exists')
     .option('--follow', 'wait until the new run has ended; exits with 1 if it failed')
@@ -185,7 +185,7 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     );
   program
     .command('reconcile')
-    .description('Compare the ledger with the objects in the lake. Exits with 1 if they differ.')
+    .description('Compare the ledger with the objects in the lake. Exits with 1 if there are discrepancies.')
     .option('--deep', 'read every object, and compare hashes and metadata')
     .addOption(jsonOption())
     .action(async (flags: { deep?: boolean } & JsonFlag) =>

@@ -29,7 +29,7 @@ export function defineUsers(program: Command, { env, terminal, setExitCode }: Co
     );
   command
     .command('password')
-    .description('Change the password of a user, and end all its sessions.')
+    .description("Change the password of a user, and end the user's login sessions.")
     .argument('<name>', 'name of the user')
     .action(async (name: string) => setExitCode(await changePassword(name, plain)));
   command
@@ -43,7 +43,7 @@ export function defineUsers(program: Command, { env, terminal, setExitCode }: Co
     );
   command
     .command('remove')
-    .description('Remove a user, and end all its sessions and tokens.')
+    .description("Remove a user, end the user's login sessions, and delete the user's tokens.")
     .argument('<name>', 'name of the user')
     .action(async (name: string) => setExitCode(await removeUser(name, env, terminal({}))));
 }

@@ -71,7 +71,8 @@ sluice connects to the gateway at SLUICE_URL, by default http://HOST:PORT. While
 If the gateway requires a login, set SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD (docs/operations.md).
 Exit codes:
   0    success
-  1    the run failed or was canceled, the manifest was rejected, reconcile found differences, or health is down
+  1    the run failed or was canceled, the manifest was rejected, reconcile found discrepancies,
+       or health reports that Sluice cannot process runs
   2    wrong usage, including a file, run or asset that does not exist
   3    Sluice does not respond, or is still starting
   130  interrupted by Ctrl-C

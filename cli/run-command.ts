@@ -48,8 +48,8 @@ export function writeJson({ stdout }: Pick<Terminal, 'stdout'>, document: unknow
 export const EXIT = {
   success: 0,
   /**
-   * The run failed or was canceled, the manifest was rejected, `reconcile` found differences, or the state of `health`
-   * is down.
+   * The run failed or was canceled, the manifest was rejected, `reconcile` found discrepancies, or `health` reports
+   * that Sluice cannot process runs.
    */
   failed: 1,
   /** Wrong usage, including a file, run or asset that does not exist. */

@@ -191,7 +191,11 @@ export function addTabularOptions(command: Command): Command {
       `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; repeatable`,
       parseColumnType,
     )
-    .option('--max-rejected <count>', 'maximum number of unreadable rows; more fail the run', parseWholeNumber);
+    .option(
+      '--max-rejected <count>',
+      'maximum number of rejected rows; the run fails if more are rejected',
+      parseWholeNumber,
+    );
 }
 
 /** Converts the options to `metadata.tabular`; undefined when none is set. */

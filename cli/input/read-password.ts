@@ -34,7 +34,7 @@ export async function readPassword(input: NodeJS.ReadStream, prompts: OutputStre
   try {
     const password = await ask('New password: ');
     if (password === (await ask('The same password again: '))) return password;
-    throw new SluiceError('REQUEST_INVALID', 'The two passwords differ.');
+    throw new SluiceError('REQUEST_INVALID', 'The two passwords differ. Run the command again.');
   } finally {
     lines.close();
   }

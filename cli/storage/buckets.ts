@@ -42,7 +42,7 @@ export async function removeAnonymousAccess(
   const removed = typeof policy === 'object' && (await removeGrants(client, bucket, policy.text));
   if (removed) report.add('changed', `bucket ${bucket}: anonymous access removed`);
   if (await answersAnonymously(anonymous, bucket))
-    report.add('to do', `Block the public access to bucket ${bucket}, which still answers requests without a key.`);
+    report.add('to do', `Block the public access to bucket ${bucket}, which still accepts requests without a key.`);
   else if (!removed) report.add('found', `bucket ${bucket} without anonymous access`);
 }
 

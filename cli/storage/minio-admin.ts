@@ -92,7 +92,7 @@ export class MinioAdmin {
     try {
       return JSON.parse(reply) as unknown;
     } catch (cause) {
-      const text = `The reply to ${request.operation} is not that of MinIO. Check that S3_ENDPOINT is its address.`;
+      const text = `The response to ${request.operation} is not that of MinIO. Check that S3_ENDPOINT is its address.`;
       throw new SluiceError('SETUP_FAILED', text, { cause });
     }
   }

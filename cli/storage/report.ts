@@ -1,3 +1,5 @@
+import { counted } from '#shared/text/amounts.ts';
+
 type Outcome = 'found' | 'created' | 'changed' | 'to do';
 
 const OUTCOME_WIDTH = 'created'.length;
@@ -19,7 +21,8 @@ export class SetupReport {
   /** The last line. */
   end(): void {
     const { found, created, changed, 'to do': toDo } = this.counts;
-    const rest = toDo === 0 ? 'Nothing is left to do.' : `Left to do: ${toDo}, see above.`;
+    const marked = `${counted(toDo, 'action')} ${toDo === 1 ? 'is' : 'are'} left, marked "to do" above.`;
+    const rest = toDo === 0 ? 'Nothing is left to do.' : marked;
     this.#print(`The object store is set up: ${created} created, ${changed} changed, ${found} found. ${rest}`);
   }
 }

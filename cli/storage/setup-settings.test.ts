@@ -80,12 +80,12 @@ test.each([
   [
     'pipeline',
     { S3_PIPELINE_ACCESS_KEY_ID: 'ana' },
-    'The pipeline has the same access key ana as the uploader. Give each its own key.',
+    'The pipeline has the same access key ana as the uploader. Use a separate key for each.',
   ],
   [
     'uploader',
     { S3_UPLOADER_ACCESS_KEY_ID: 'root-of-minio' },
-    'The uploader has the same access key root-of-minio as the administrator. Give each its own key.',
+    'The uploader has the same access key root-of-minio as the administrator. Use a separate key for each.',
   ],
 ])('rejects a key of the %s that another role has', (_role, variables, message) => {
   expect(problemOf(variables)).toMatchObject({ code: 'CONFIG_INVALID', message });

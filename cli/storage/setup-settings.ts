@@ -79,7 +79,7 @@ function sharedKeys(env: Env, users: ReadonlyMap<StoreRole, AccessKey>): string 
   for (const [role, { accessKeyId }] of users) {
     const other = owners.get(accessKeyId);
     if (other !== undefined)
-      return `The ${role} has the same access key ${accessKeyId} as ${other}. Give each its own key.`;
+      return `The ${role} has the same access key ${accessKeyId} as ${other}. Use a separate key for each.`;
     owners.set(accessKeyId, `the ${role}`);
   }
   return undefined;

@@ -52,7 +52,11 @@ export async function checkUsers({ admin: env, users }: SetupSettings, report: S
 
 function reportMissingKey(role: StoreRole, report: SetupReport): void {
   if (role !== 'gateway')
-    report.add('to do', `Set S3_${role.toUpperCase()}_ACCESS_KEY_ID and its secret, so that the ${role} gets a user.`);
+    report.add(
+      'to do',
+      `Set S3_${role.toUpperCase()}_ACCESS_KEY_ID and its secret, so that setup-storage can create the user of the ` +
+        `${role}.`,
+    );
 }
 
 interface Setup {

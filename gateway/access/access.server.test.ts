@@ -68,7 +68,7 @@ test('names the role that a rejected request needs', async () => {
   expect(await response.json()).toMatchObject({
     error: {
       code: 'FORBIDDEN',
-      message: 'PUT /api/datasets/roads/retention needs the role admin, and operator-user has the role operator.',
+      message: 'PUT /api/datasets/roads/retention requires the role admin, but operator-user has the role operator.',
     },
   });
 });

@@ -152,8 +152,8 @@ function failed(message: string, cause?: unknown): SluiceError {
 }
 
 /**
- * The highest role that a mapping such as `admin=sluice-admins,viewer=*` gives to the values of a claim: a text, or a
- * list of texts. Undefined without any.
+ * The highest role that a mapping such as `admin=sluice-admins,viewer=*` gives to the values of an OpenID claim: a
+ * text, or a list of texts. Undefined without any.
  */
 export function roleOf(claim: unknown, mapping: string): Role | undefined {
   const values = (Array.isArray(claim) ? claim : [claim]).filter((value) => typeof value === 'string');

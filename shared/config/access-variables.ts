@@ -43,9 +43,15 @@ export const ACCESS_VARIABLES = {
   OIDC_CLIENT_ID: headerText.optional().describe('Client id of Sluice at the OpenID provider.'),
   OIDC_CLIENT_SECRET: headerText.optional().describe('Client secret of Sluice at the OpenID provider.'),
   OIDC_SCOPES: z.string().trim().default('openid profile email').describe('Scopes that the login requests.'),
-  OIDC_ROLE_CLAIM: z.string().trim().min(1).default('groups').describe('Claim with the roles or groups of a user.'),
+  OIDC_ROLE_CLAIM: z
+    .string()
+    .trim()
+    .min(1)
+    .default('groups')
+    .describe('OpenID claim with the roles or groups of a user.'),
   OIDC_ROLES: roleMapping.describe(
-    'Role for each value of the claim: admin=sluice-admins,operator=gis,viewer=*. `*` is every user of the provider.',
+    'Role for each value of the OpenID claim: admin=sluice-admins,operator=gis,viewer=*. `*` is every user of the ' +
+      'provider.',
   ),
   SLUICE_TOKEN: headerText.optional().describe('Token of `sluice users token`, for the command line.'),
   SLUICE_USER: optional.describe('User of the command line, if it has no token.'),

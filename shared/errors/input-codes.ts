@@ -100,7 +100,7 @@ export const INPUT_CODES = {
   ),
   DELIMITER_UNKNOWN: permanent('The delimiter of the file cannot be detected.', 'Set metadata.tabular.delimiter.'),
   ROWS_REJECTED: permanent(
-    'The table has more unreadable rows than allowed.',
+    'More rows of the table were rejected than allowed.',
     'Correct the lines that the message lists, or increase metadata.tabular.max_rejected_rows.',
   ),
   ATTRIBUTE_AMBIGUOUS: permanent(

@@ -70,7 +70,8 @@ export const OPERATION_CODES = {
   ),
   PROVIDER_UNAVAILABLE: transient(
     'The OpenID provider does not respond.',
-    'Check OIDC_ISSUER, and that the gateway can connect to it. Users of Sluice can log in meanwhile.',
+    'Check OIDC_ISSUER, and that the gateway can connect to it. Users with a password of Sluice ' +
+      '(`npx sluice users`) can still log in.',
   ),
   DEAD_LETTER_NOT_FOUND: permanent(
     'The dead letter does not exist.',
@@ -119,7 +120,8 @@ export const OPERATION_CODES = {
     'Use another copy of the file, or export the ledger again.',
   ),
   LEDGER_CONFLICT: permanent(
-    'A document of the import differs from the stored document with its id, or has a unique value of another one.',
+    'A document of the import differs from the stored document with its id, or has a unique value, such as ' +
+      '`batch_id`, of another stored document.',
     'Import into an empty ledger, or into one with an earlier part of the same import.',
   ),
 
@@ -173,8 +175,8 @@ export const OPERATION_CODES = {
   ),
   MEMORY_LIMIT: permanent(
     'The step needs more memory than its process, or DuckDB, may use.',
-    'Split the file into smaller ones and upload them. If the process was stopped, you can also increase ' +
-      'FUNCTION_MEMORY_BYTES and repeat the run: `npx sluice rerun RUN`.',
+    'Split the file into smaller ones and upload them. If the message names the process of a function, you can ' +
+      'also increase FUNCTION_MEMORY_BYTES and repeat the run: `npx sluice rerun RUN`.',
   ),
   WORKER_DIED: permanent(
     'The process crashed or stopped responding repeatedly while it executed this step.',

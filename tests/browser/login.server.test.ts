@@ -54,7 +54,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the login', () => {
     await page.waitForURL(`${sluice.url}/ui/runs/${run_id}?from=a+link`);
     await page.getByRole('button', { name: 'Cancel run' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel run' }).click();
-    await page.getByText('needs the role operator').first().waitFor();
+    await page.getByText('requires the role operator').first().waitFor();
     expect((await sluice.context.ledger.getRun(run_id))?.status).toBe('running');
     expect(problems.splice(0)).toEqual([expect.stringContaining('403')]);
 

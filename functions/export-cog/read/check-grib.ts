@@ -191,8 +191,8 @@ export async function checkGrib(
       code: 'GRID_APPROXIMATED',
       file,
       message:
-        `${file} has a Gaussian grid, whose rows have different distances. The asset has rows of equal ` +
-        'distances, so that latitudes can differ by up to half of a row. Values were not changed.',
+        `${file} has a Gaussian grid, whose rows are not equally spaced. The rows of the asset are equally spaced, ` +
+        'so latitudes can differ by up to half of a row. Values were not changed.',
     });
   const { scaledConstant } = fields;
   if (scaledConstant !== undefined) {

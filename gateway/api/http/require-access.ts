@@ -80,7 +80,7 @@ async function authorize(
   if (!hasRole(principal.role, role))
     throw new SluiceError(
       'FORBIDDEN',
-      `${c.req.method} ${c.req.path} needs the role ${role}, and ${principal.name} has the role ${principal.role}.`,
+      `${c.req.method} ${c.req.path} requires the role ${role}, but ${principal.name} has the role ${principal.role}.`,
       { details: { user: principal.name, role: principal.role, required_role: role } },
     );
   if (principal.by === 'session') requireSameOrigin(factsOf(c));

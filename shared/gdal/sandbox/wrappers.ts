@@ -85,7 +85,9 @@ function logResult({ noNetwork, limits }: Confinement, bwrapFailure: string | un
       network: noNetwork.length > 0 ? 'none' : 'all',
       limits,
       bwrap: bwrapFailure,
-      advice: 'Install bubblewrap, or allow it, so that GDAL programs see only the files of their run.',
+      advice:
+        'Install bubblewrap, or permit user namespaces, so that GDAL programs can read only the files of their run ' +
+        '(docs/operations.md#sandbox).',
     },
     'Sandbox:Detect:Limited',
   );
