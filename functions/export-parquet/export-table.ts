@@ -29,7 +29,7 @@ export async function exportTable(
   const { run, signal } = claim;
   const inferred = await readTables(claim, files, folder, context);
   const path = join(folder, 'asset.parquet');
-  await writeParquet(inferred, path, folder, signal);
+  await writeParquet(inferred, { path, dataset: run.dataset_id }, folder, signal);
   const { sha256: content_hash, size: size_bytes } = await hashStream(readFileStream(path), signal);
   const draft = assetDraft(run, inferred, {
     s3_key: assetKey(run, claim.token, '.parquet'),
@@ -60,12 +60,12 @@ async function readTables(
 
 async function writeParquet(
   { tables, types, rowCounts }: InferredTypes<SourceTable>,
-  path: string,
+  target: { path: string; dataset: string },
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
   using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
-  await writeTable(database, tables, types, { path, rows: sum(rowCounts) }, signal);
+  await writeTable(database, tables, types, { ...target, rows: sum(rowCounts) }, signal);
 }
 
 function sum(counts: readonly number[]): number {

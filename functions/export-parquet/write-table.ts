@@ -17,7 +17,7 @@ export async function writeTable(
   database: LockedDatabase,
   tables: readonly TextTable[],
   types: readonly ColumnType[],
-  target: { path: string; rows: number },
+  target: { path: string; rows: number; dataset: string },
   signal: AbortSignal,
 ): Promise<void> {
   await database.query(copySql(tables, types, target.path), signal);
@@ -27,9 +27,11 @@ export async function writeTable(
   );
   const rows = Number(written?.rows);
   if (rows === target.rows) return;
-  throw new SluiceError('OUTPUT_INVALID', `The Parquet file has ${rows} rows instead of ${target.rows}.`, {
-    details: { file: rows, table: target.rows },
-  });
+  throw new SluiceError(
+    'OUTPUT_INVALID',
+    `The Parquet file of dataset ${JSON.stringify(target.dataset)} has ${rows} rows instead of ${target.rows}.`,
+    { details: { file: rows, table: target.rows } },
+  );
 }
 
 function copySql(tables: readonly TextTable[], types: readonly ColumnType[], path: string): string {

@@ -83,7 +83,7 @@ export async function loadFile(
   table: string,
   signal: AbortSignal,
 ): Promise<ImportedTable> {
-  const loaded = await parquetToTable(session, database, { path, columns }, table, signal);
+  const loaded = await parquetToTable(session, database, { path, name: assetLabel(asset), columns }, table, signal);
   if (asset.row_count === null || asset.row_count === loaded.rowCount) return loaded;
   throw new SluiceError(
     'ASSET_CHANGED',

@@ -112,6 +112,7 @@ test('names the row and column of a value that PostgreSQL cannot store', async (
   );
   expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
     code: 'ASSET_VALUE_INVALID',
+    message: expect.stringMatching(/^Row 2, column "Wört #1" of nul, version 1 \([\da-f]{24}\): /) as string,
     details: { row: 2, column: 'Wört #1' },
   });
 });

@@ -47,6 +47,10 @@ test.each([
   ['{"users":[{"name":"ana","role":"root"}]}', 'users[0].role must be one of viewer, operator, admin. Write it with'],
   ['{"users":[{"name":"Ana","role":"admin"}]}', 'users[0].name must consist of lowercase'],
   ['{"users":[{"name":"ana","role":"admin","password":"secret1"}]}', 'users[0].password must be a hash'],
+  [
+    '{"users":[{"name":"ana","role":"admin","rolle":1}]}',
+    'users[0].rolle is an unknown field; expected one of name, role, password, tokens. Write it with',
+  ],
   ['{"users":[{"name":"a","role":"admin"},{"name":"a","role":"viewer"}]}', 'users must have different names'],
 ])('rejects the document %s', (text, message) => {
   const thrown = (() => {

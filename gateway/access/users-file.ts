@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeDurably } from '#shared/streams/write-durably.ts';
-import { describeIssue, fieldPath } from '#shared/text/describe-issue.ts';
+import { DESCRIBED, describeIssue, fieldPath, pathsOf } from '#shared/text/describe-issue.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { isPasswordHash } from './password-hash.ts';
 import { ROLES } from './route-roles.ts';
@@ -48,6 +48,9 @@ const UsersSchema = z.strictObject({
     .refine((users) => new Set(users.map(({ name }) => name)).size === users.length, 'must have different names'),
 });
 
+/** The issues contain no values, because hashes are among them. */
+const UNKNOWN_FIELDS = { error: DESCRIBED.error };
+
 /** Parses the document. `source` is the subject of the error. Throws CONFIG_INVALID, without the hashes. */
 export function parseUsers(text: string, source: string, advice = 'Write it with `npx sluice users`.'): User[] {
   let document: unknown;
@@ -56,13 +59,15 @@ export function parseUsers(text: string, source: string, advice = 'Write it with
   } catch {
     throw invalid(source, 'is not valid JSON', advice); // The error of JSON.parse quotes the text.
   }
-  const result = UsersSchema.safeParse(document);
+  const result = UsersSchema.safeParse(document, UNKNOWN_FIELDS);
   if (result.success) return result.data.users;
-  const issues = result.error.issues.map((issue) => `${fieldPath(issue.path) || 'the document'} ${problemOf(issue)}`);
+  const issues = result.error.issues.flatMap((issue) =>
+    pathsOf(issue).map((path) => `${fieldPath(path) || 'the document'} ${problemOf(issue)}`),
+  );
   throw invalid(source, `is invalid: ${issues.join('; ')}`, advice);
 }
 
-/** The values are unknown here, because hashes are among them. A wrong role and a missing one have the same message. */
+/** A wrong role and a missing one have the same message. */
 function problemOf(issue: Parameters<typeof describeIssue>[0]): string {
   return issue.code === 'invalid_value' ? `must be one of ${issue.values.join(', ')}` : describeIssue(issue);
 }

@@ -66,29 +66,29 @@ export function chooseImage(
   if (declaredLayer !== undefined) {
     const image = images.find(({ layer }) => layer === declaredLayer);
     if (image !== undefined) return image;
-    throw layerMissing(declaredLayer, layers, file);
+    throw layerMissing(declaredLayer, images, file);
   }
   if (images.length <= 1) return images[0];
   const data = images.filter(({ layer }) => !COORDINATES.test(layer));
   if (data.length === 1) return data[0];
   throw new SluiceError(
     'LAYER_AMBIGUOUS',
-    `${file} has ${images.length} variables: ${quotedNames(layers)}. Name one with \`layer\` in the manifest.`,
+    `${file} has ${images.length} ${kindOf(images)}s: ${quotedNames(layers)}. Name one with \`layer\` in the manifest.`,
     { details: { file, layers } },
   );
 }
 
-function layerMissing(layer: string, layers: string[], file: string): SluiceError {
+function layerMissing(layer: string, images: readonly Subdataset[], file: string): SluiceError {
+  const layers = images.map((image) => image.layer);
   const existing =
-    layers.length === 0
-      ? 'it contains one image without a name. Remove `layer`'
-      : `it has ${listNames(
-          layers.map((name) => JSON.stringify(name)),
-          LISTED_LAYERS,
-        )}`;
-  return new SluiceError('LAYER_MISSING', `${file} has no variable ${JSON.stringify(layer)}; ${existing}.`, {
+    layers.length === 0 ? 'it contains one image without a name. Remove `layer`' : `it has ${quotedNames(layers)}`;
+  return new SluiceError('LAYER_MISSING', `${file} has no ${kindOf(images)} ${JSON.stringify(layer)}; ${existing}.`, {
     details: { file, layer, layers },
   });
+}
+
+function kindOf(images: readonly Subdataset[]): string {
+  return images[0]?.kind ?? 'variable or page';
 }
 
 function quotedNames(layers: string[]): string {

@@ -48,8 +48,8 @@ test('lists only images of the file itself by its own driver', () => {
     },
   });
   expect(subdatasets(listed, '/s/a.nc')).toEqual([
-    { layer: 'u', name: 'NETCDF:"/s/a.nc":u' },
-    { layer: '2', name: 'GTIFF_DIR:2:/s/a.nc' },
+    { kind: 'variable', layer: 'u', name: 'NETCDF:"/s/a.nc":u' },
+    { kind: 'page', layer: '2', name: 'GTIFF_DIR:2:/s/a.nc' },
   ]);
 });
 

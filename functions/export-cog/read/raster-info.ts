@@ -209,6 +209,7 @@ export function statistic(band: BandInfo, name: string): number {
 
 /** One image of a file with several: a variable of a netCDF file, or a page of a TIFF. */
 export interface Subdataset {
+  kind: 'variable' | 'page';
   /** The name of the variable, or the number of the page. */
   layer: string;
   /** The name that GDAL opens. */
@@ -222,12 +223,13 @@ export interface Subdataset {
 export function subdatasets(info: RasterInfo, path: string): Subdataset[] {
   const listed = info.metadata.SUBDATASETS;
   if (typeof listed !== 'object' || listed === null) return [];
-  return Object.entries(listed as Record<string, unknown>).flatMap(([key, name]) => {
+  return Object.entries(listed as Record<string, unknown>).flatMap(([key, name]): Subdataset[] => {
     if (!/^SUBDATASET_\d+_NAME$/.test(key) || typeof name !== 'string') return [];
     const variable = `NETCDF:"${path}":`;
-    if (name.startsWith(variable)) return [{ layer: name.slice(variable.length), name }];
+    if (name.startsWith(variable)) return [{ kind: 'variable', layer: name.slice(variable.length), name }];
     const page = /^GTIFF_DIR:(\d+):/.exec(name);
-    return page?.[1] !== undefined && name.slice(page[0].length) === path ? [{ layer: page[1], name }] : [];
+    if (page?.[1] === undefined || name.slice(page[0].length) !== path) return [];
+    return [{ kind: 'page', layer: page[1], name }];
   });
 }
 

@@ -40,7 +40,7 @@ async function parquet(select: string): Promise<string> {
 
 /** Imports the file and returns the restored types. */
 async function loaded(path: string, columns: { name: string; type: string }[]) {
-  const table = await parquetToTable(session, duckdb, { path, columns }, 'loaded', never);
+  const table = await parquetToTable(session, duckdb, { path, name: 'a', columns }, 'loaded', never);
   const select = columns
     .map(({ name }, index) => `${table.values[index]?.('t')} as "${name.replaceAll('"', '""')}"`)
     .join(', ');
@@ -98,8 +98,18 @@ test('rows are numbered in the order of the file, over many chunks, with values 
 test('rejects a file without a column of the ledger', async () => {
   const path = await parquet('select 1 as a');
   await expect(
-    parquetToTable(session, duckdb, { path, columns: [{ name: 'ä "b"', type: 'text' }] }, 'loaded', never),
-  ).rejects.toMatchObject({ code: 'ASSET_CHANGED', details: { column: 'ä "b"' } });
+    parquetToTable(
+      session,
+      duckdb,
+      { path, name: 'asset a', columns: [{ name: 'ä "b"', type: 'text' }] },
+      'loaded',
+      never,
+    ),
+  ).rejects.toMatchObject({
+    code: 'ASSET_CHANGED',
+    message: 'The Parquet file of asset a has no column "ä \\"b\\"", which is in the ledger.',
+    details: { column: 'ä "b"' },
+  });
 });
 
 test('rejects a damaged file', async () => {
@@ -114,6 +124,7 @@ test('rejects a damaged file', async () => {
       duckdb,
       {
         path,
+        name: 'a',
         columns: [
           { name: 'i', type: 'bigint' },
           { name: 'text', type: 'text' },
@@ -135,6 +146,7 @@ test('an abort ends the copy, and DuckDB is idle after it', async () => {
     duckdb,
     {
       path,
+      name: 'a',
       columns: [
         { name: 'i', type: 'bigint' },
         { name: 'text', type: 'text' },

@@ -18,6 +18,14 @@ import type { TableSession } from '#shared/postgis/postgis.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import { copyBytes } from './copy-bytes.ts';
 
+/** A Parquet file in the folder of the database, and the columns that are imported. */
+interface ImportSource {
+  path: string;
+  /** The name of the asset in messages. */
+  name: string;
+  columns: readonly Column[];
+}
+
 /** A table with the columns of a Parquet file. */
 export interface ImportedTable {
   rowCount: number;
@@ -40,7 +48,7 @@ export const ROW_NUMBER = 'n';
 export async function parquetToTable(
   session: TableSession,
   database: LockedDatabase,
-  source: { path: string; columns: readonly Column[] },
+  source: ImportSource,
   table: string,
   signal: AbortSignal,
 ): Promise<ImportedTable> {
@@ -54,7 +62,7 @@ export async function parquetToTable(
   if (written !== footer?.rows) {
     throw new SluiceError(
       'EXPORT_MISMATCH',
-      `The Parquet file has ${footer?.rows} rows, but ${written} were copied to PostgreSQL.`,
+      `The Parquet file of ${source.name} has ${footer?.rows} rows, but ${written} were copied to PostgreSQL.`,
       { details: { file: footer?.rows, table: written } },
     );
   }
@@ -68,7 +76,7 @@ const stagedName = (index: number): string => `c${index}`;
 
 async function planColumns(
   database: LockedDatabase,
-  { path, columns }: { path: string; columns: readonly Column[] },
+  { path, name, columns }: ImportSource,
   signal: AbortSignal,
 ): Promise<ImportColumn[]> {
   const described = await database.query<{ column_name: string; column_type: string }>(
@@ -81,7 +89,7 @@ async function planColumns(
     if (type === undefined)
       throw new SluiceError(
         'ASSET_CHANGED',
-        `The Parquet file has no column ${JSON.stringify(column.name)}, which is in the ledger.`,
+        `The Parquet file of ${name} has no column ${JSON.stringify(column.name)}, which is in the ledger.`,
         { details: { column: column.name } },
       );
     return importColumn(column, type);
@@ -100,7 +108,7 @@ function createTable(kind: TableSession['tables'], table: string, columns: reado
 async function copyRows(
   client: pg.Client,
   connection: DuckDBConnection,
-  source: { path: string; columns: readonly Column[] },
+  source: ImportSource,
   columns: readonly ImportColumn[],
   table: string,
   signal: AbortSignal,
@@ -112,7 +120,7 @@ async function copyRows(
     return copy.rowCount;
   } catch (thrown) {
     signal.throwIfAborted();
-    throw statementFailure(thrown) ?? invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? invalidValue(thrown, source) ?? resourceError(thrown) ?? thrown;
   } finally {
     await reading.idle(); // The caller closes DuckDB after this.
   }
@@ -166,12 +174,12 @@ class ChunkReader {
 const DATA_EXCEPTION = /^22/;
 
 /** The error of a value that PostgreSQL rejects (a text with NUL, a date before 4713 BC), with row and column. */
-function invalidValue(thrown: unknown, columns: readonly Column[]): SluiceError | undefined {
+function invalidValue(thrown: unknown, { name: asset, columns }: ImportSource): SluiceError | undefined {
   if (!(thrown instanceof pg.DatabaseError) || !DATA_EXCEPTION.test(thrown.code ?? '')) return undefined;
   const [, row, column] = /line (\d+), column c(\d+)/.exec(thrown.where ?? '') ?? [];
   const name = columns[Number(column)]?.name;
-  const where = name === undefined ? '' : `Row ${row}, column ${JSON.stringify(name)}: `;
-  return new SluiceError('ASSET_VALUE_INVALID', `${where}${thrown.message}.`, {
+  const where = name === undefined ? asset : `Row ${row}, column ${JSON.stringify(name)} of ${asset}`;
+  return new SluiceError('ASSET_VALUE_INVALID', `${where}: ${thrown.message}.`, {
     cause: thrown,
     details: name === undefined ? {} : { row: Number(row), column: name },
   });
