@@ -1,10 +1,11 @@
-import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useMemo } from 'react';
 import type { AssetView } from '../../../shared/api/views.ts';
 import { FeatureAttributes } from './feature-attributes.tsx';
 import { useVectorFile } from './map/use-vector-file.ts';
 import { AttributeRows } from './table/attribute-rows.tsx';
 import { ColumnCards } from './table/column-cards.tsx';
 import { useTableFile } from './table/use-table-file.ts';
+import { useSelectedRow } from './use-selected-row.ts';
 import { remoteFile } from './worker/remote-asset.ts';
 import './asset-data.css';
 
@@ -53,7 +54,7 @@ function FeatureMap({ asset, children, ...selection }: FeatureMapProps) {
 }
 
 function TableData({ asset }: { asset: AssetView }) {
-  const [selected, setSelected] = useState<number>();
+  const [selected, setSelected] = useSelectedRow(asset.row_count);
   const file = useMemo(() => remoteFile(asset), [asset]);
   const opened = useTableFile(file);
   const hasMap = asset.geometry_types.length > 0;

@@ -13,6 +13,12 @@ import type { Bbox } from './projection.ts';
 
 export type { MapLibre };
 
+/** The center and the zoom of a map. */
+export interface MapView {
+  center: [longitude: number, latitude: number];
+  zoom: number;
+}
+
 const PADDING = 32;
 /** A single point is shown with its surroundings. */
 const MAX_FIT_ZOOM = 14;
@@ -37,14 +43,15 @@ function viewOf(bbox: Bbox | undefined, width: number): Partial<MapOptions> {
 }
 
 /**
- * A map with the base map in an element, at the bounding box. Undefined until its style is loaded and `addLayers` has
- * added the layers of the data. `addLayers` is the same function on each call.
+ * A map with the base map in an element, at the view that `startView` returns, else at the bounding box. Undefined until its style is loaded and `addLayers` has
+ * added the layers of the data. `addLayers` and `startView` are the same functions on each call.
  */
 export function useMap(
   container: RefObject<HTMLElement | null>,
   bbox: Bbox | null,
   colors: MapColors,
   addLayers: (map: MapLibre, colors: MapColors) => void,
+  startView?: () => MapView | undefined,
 ): { map: MapLibre | undefined; error: string | undefined } {
   const [map, setMap] = useState<MapLibre>();
   const [error, setError] = useState<string>();
@@ -53,7 +60,8 @@ export function useMap(
     if (container.current === null) return;
     let created: MapLibre;
     try {
-      created = createMap(container.current, view?.split(',').map(Number) as Bbox | undefined, colors);
+      const box = view?.split(',').map(Number) as Bbox | undefined;
+      created = createMap(container.current, startView?.() ?? viewOf(box, container.current.clientWidth), colors);
     } catch {
       setError('This browser cannot draw maps, because WebGL is not available.');
       return;
@@ -74,15 +82,15 @@ export function useMap(
       setMap(undefined);
       created.remove();
     };
-  }, [container, view, colors, addLayers]);
+  }, [container, view, colors, addLayers, startView]);
   return { map, error };
 }
 
-function createMap(container: HTMLElement, bbox: Bbox | undefined, colors: MapColors): MapLibre {
+function createMap(container: HTMLElement, view: Partial<MapOptions>, colors: MapColors): MapLibre {
   const map = new MapLibre({
     container,
     style: baseStyle(colors),
-    ...viewOf(bbox, container.clientWidth),
+    ...view,
     attributionControl: false,
     // The wheel scrolls the page. With Ctrl or ⌘ it zooms.
     cooperativeGestures: true,

@@ -6,6 +6,7 @@ import { useMap } from './use-map.ts';
 import { useMapColors } from './use-map-colors.ts';
 import type { VectorFile } from './use-vector-file.ts';
 import { useViewFeatures } from './use-view-features.ts';
+import { useViewInUrl, viewInUrl } from './view-in-url.ts';
 import { viewNote } from './view-note.ts';
 import { useBboxOutline } from './use-bbox-outline.ts';
 
@@ -17,6 +18,7 @@ interface VectorMapProps {
   onSelect: (row: number | undefined) => void;
 }
 
+const startView = () => viewInUrl();
 /** Pixels around a click in which a feature is found. */
 const CLICK_PIXELS = 4;
 
@@ -25,7 +27,8 @@ export default function VectorMap({ asset, file, selected, onSelect }: VectorMap
   const container = useRef<HTMLDivElement>(null);
   const colors = useMapColors();
   const { client, error } = file;
-  const { map, error: mapError } = useMap(container, asset.bbox, colors, addFeatureLayers);
+  const { map, error: mapError } = useMap(container, asset.bbox, colors, addFeatureLayers, startView);
+  useViewInUrl(map);
   const view = useViewFeatures(map, client);
   useBboxOutline(map, error === undefined ? null : asset.bbox, colors);
 

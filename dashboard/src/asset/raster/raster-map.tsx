@@ -4,10 +4,12 @@ import { count } from '../../ui/format.ts';
 import { useBboxOutline } from '../map/use-bbox-outline.ts';
 import { useMap } from '../map/use-map.ts';
 import { useMapColors } from '../map/use-map-colors.ts';
+import { useViewInUrl, viewInUrl } from '../map/view-in-url.ts';
 import { RAMP_STOPS } from './color-ramp.ts';
 import type { Legend, PixelValues } from './messages.ts';
 import { useRasterFile, useRasterView } from './use-raster.ts';
 
+const startView = () => viewInUrl();
 const noLayers = () => undefined;
 
 /** A raster asset on the base map. A click shows the values of a pixel. */
@@ -15,7 +17,8 @@ export default function RasterMap({ asset }: { asset: AssetView }) {
   const container = useRef<HTMLDivElement>(null);
   const colors = useMapColors();
   const { client, legend, error } = useRasterFile(asset);
-  const { map, error: mapError } = useMap(container, asset.bbox, colors, noLayers);
+  const { map, error: mapError } = useMap(container, asset.bbox, colors, noLayers, startView);
+  useViewInUrl(map);
   const shown = useRasterView(map, client);
   const [pixel, setPixel] = useState<PixelValues>();
   useBboxOutline(map, error === undefined ? null : asset.bbox, colors);

@@ -1,8 +1,8 @@
-import { useState } from 'react';
 import { count, counted } from '../../ui/format.ts';
 import { ColumnFilter } from './column-filter.tsx';
 import type { ColumnInfo, OpenedTable, RowQuery, TablePage } from './messages.ts';
 import type { TableClient } from './use-table-file.ts';
+import { useQueryInUrl } from './query-in-url.ts';
 import { usePage } from './use-page.ts';
 
 /** Rows in the order of another column are spread over the file, so a page reads many parts of it. */
@@ -18,23 +18,20 @@ interface AttributeRowsProps {
 
 /** The rows of a Parquet file with paging, one sorted column and one filter. */
 export function AttributeRows({ client, table, selected, onSelect }: AttributeRowsProps) {
-  const [query, setQuery] = useState<RowQuery>({});
-  const [offset, setOffset] = useState(0);
+  const { query, page: number, setQuery, setPage } = useQueryInUrl(table.columns);
+  const offset = (number - 1) * ROWS_PER_PAGE;
   const { page, error, isLoading } = usePage(client, { ...query, offset, limit: ROWS_PER_PAGE });
-  const change = (next: RowQuery) => {
-    setQuery(next);
-    setOffset(0);
-  };
   return (
     <div className="attribute-table">
       <ColumnFilter
         columns={table.columns}
-        onFilter={(filter) => change({ ...(query.sort ? { sort: query.sort } : {}), ...(filter ? { filter } : {}) })}
+        filter={query.filter}
+        onFilter={(filter) => setQuery({ ...(query.sort ? { sort: query.sort } : {}), ...(filter ? { filter } : {}) })}
       />
       {error !== undefined && <p role="alert">{error}</p>}
       <div className="table-scroll" role="region" aria-label="Attributes" tabIndex={0} aria-busy={isLoading}>
         <table className="cells" data-loading={isLoading}>
-          <Header columns={table.columns} sort={query.sort} onSort={(sort) => change({ ...query, sort })} />
+          <Header columns={table.columns} sort={query.sort} onSort={(sort) => setQuery({ ...query, sort })} />
           <tbody>
             {page?.rows.map(({ row, cells }) => (
               <tr key={row} aria-selected={row === selected} onClick={onSelect && (() => onSelect(row))}>
@@ -54,8 +51,8 @@ export function AttributeRows({ client, table, selected, onSelect }: AttributeRo
           <button
             type="button"
             className="button"
-            disabled={offset === 0}
-            onClick={() => setOffset(offset - ROWS_PER_PAGE)}
+            disabled={number === 1}
+            onClick={() => setPage(Math.min(number - 1, Math.ceil((page?.total ?? 0) / ROWS_PER_PAGE) || 1))}
           >
             Previous
           </button>
@@ -63,7 +60,7 @@ export function AttributeRows({ client, table, selected, onSelect }: AttributeRo
             type="button"
             className="button"
             disabled={offset + ROWS_PER_PAGE >= (page?.total ?? 0)}
-            onClick={() => setOffset(offset + ROWS_PER_PAGE)}
+            onClick={() => setPage(number + 1)}
           >
             Next
           </button>
@@ -75,6 +72,7 @@ export function AttributeRows({ client, table, selected, onSelect }: AttributeRo
 
 function pageNote({ total, searched }: TablePage, offset: number, rowCount: number): string {
   if (total === 0) return '0 rows';
+  if (offset >= total) return `The page is after the last of ${counted(total, 'row')}.`;
   const shown = `Rows ${count(offset + 1)} to ${count(Math.min(offset + ROWS_PER_PAGE, total))} of ${count(total)}`;
   if (searched === rowCount) return `${shown}.`;
   return `${shown}. Only the first ${counted(searched, 'row')} of ${count(rowCount)} were sorted and filtered.`;

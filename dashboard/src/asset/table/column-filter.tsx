@@ -3,15 +3,17 @@ import { type ColumnInfo, type Operator, OPERATORS, type RowQuery } from './mess
 
 interface ColumnFilterProps {
   columns: ColumnInfo[];
+  /** The applied condition, with which the form begins. */
+  filter: RowQuery['filter'];
   onFilter: (filter: RowQuery['filter']) => void;
 }
 
 /** A condition on one column. It is applied with the button, because it reads the column of the whole file. */
-export function ColumnFilter({ columns, onFilter }: ColumnFilterProps) {
+export function ColumnFilter({ columns, filter, onFilter }: ColumnFilterProps) {
   const choices = columns.filter(({ isNested }) => !isNested);
-  const [column, setColumn] = useState(choices[0]?.name ?? '');
-  const [operator, setOperator] = useState<Operator>('contains');
-  const [text, setText] = useState('');
+  const [column, setColumn] = useState(filter?.column ?? choices[0]?.name ?? '');
+  const [operator, setOperator] = useState<Operator>(filter?.operator ?? 'contains');
+  const [text, setText] = useState(filter?.text ?? '');
   const needsText = !operator.startsWith('is');
   const submit = (event: FormEvent) => {
     event.preventDefault();
