@@ -17,6 +17,7 @@ import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { joinRoutes } from './routes/joins.ts';
 import { landingRoutes } from './routes/landing.ts';
+import { logHandlers } from './routes/logs.ts';
 import { loginRoutes } from './routes/login.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
@@ -33,6 +34,7 @@ export type { GatewayDeps } from './deps.ts';
 export function createGateway(deps: GatewayDeps): Hono {
   const { env, log } = deps;
   const metrics = createMetrics(deps);
+  const logs = logHandlers(deps);
   const app = new Hono();
   app.use(securityHeaders(env));
   app.use(async (c, next) => {
@@ -65,7 +67,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     uploadRoutes(deps),
     batchRoutes(deps),
     joinRoutes(deps),
-    runRoutes(deps),
+    runRoutes(deps, logs.ofRun),
     runActionRoutes(deps),
     activityRoutes(deps),
     assetRoutes(deps),
@@ -73,7 +75,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     deadLetterRoutes(deps),
     overviewRoutes(deps),
     reconcileRoutes(deps),
-    systemRoutes(deps),
+    systemRoutes(deps, logs.ofFunction),
     dashboardRoutes(),
   ];
   for (const route of routes) app.route('/', route);

@@ -6,8 +6,8 @@ import { NAMESPACE } from './function-status.ts';
 
 /** Which lines of the log are returned. */
 export interface LogRequest {
-  /** Name of the function whose lines are requested. */
-  name: string;
+  /** The function or the run whose lines are requested. */
+  of: { functionName: string } | { runId: string };
   /** The time of the oldest line to return. */
   since?: Date | undefined;
   /** Largest number of existing lines to return, the newest. Default: all. */
@@ -53,7 +53,7 @@ export class FunctionLog implements AsyncDisposable {
     }
   }
 
-  /** The lines of one function. */
+  /** The lines of one function or run. */
   async *read(request: LogRequest): AsyncGenerator<LogLine> {
     const ending = new AbortController();
     const end = () => ending.abort();
@@ -115,7 +115,7 @@ async function* lastOf(lines: AsyncIterable<LogLine>, count: number | undefined)
 
 async function* matching(lines: LineReader, request: LogRequest): AsyncGenerator<LogLine> {
   for await (const text of lines.read()) {
-    const line = functionLine(text, request);
+    const line = logLine(text, request);
     if (line !== undefined) yield line;
   }
 }
@@ -148,14 +148,25 @@ class LineReader {
   }
 }
 
-/** The line, if it belongs to the function: it names it as `function`, or as the `step` that it executes. */
-function functionLine(text: string, { name, since }: LogRequest): LogLine | undefined {
-  if (!text.includes(`"${name}"`)) return undefined; // Most lines are of other functions, and need no parsing.
+/** The name of lines that no function wrote. */
+const GATEWAY = 'gateway';
+
+/** The line, if it belongs to the requested function or run. */
+function logLine(text: string, { of, since }: LogRequest): LogLine | undefined {
+  const wanted = 'runId' in of ? of.runId : of.functionName;
+  if (!text.includes(`"${wanted}"`)) return undefined; // Most lines are of others, and need no parsing.
   const fields = parseFields(text);
-  if (fields === undefined || (fields.function !== name && fields.step !== name)) return undefined;
+  if (fields === undefined || !isOf(fields, of)) return undefined;
   const timestamp = typeof fields.time === 'string' ? fields.time : new Date(0).toISOString();
   if (since !== undefined && Date.parse(timestamp) < since.getTime()) return undefined;
+  const name = 'runId' in of ? String(fields.function ?? fields.step ?? GATEWAY) : of.functionName;
   return { name, namespace: NAMESPACE, instance: INSTANCE, timestamp, text };
+}
+
+/** A line names its function as `function`, or as the `step` that it executes. */
+function isOf(fields: Record<string, unknown>, of: LogRequest['of']): boolean {
+  if ('runId' in of) return fields.run_id === of.runId;
+  return fields.function === of.functionName || fields.step === of.functionName;
 }
 
 function parseFields(text: string): Record<string, unknown> | undefined {

@@ -11,7 +11,17 @@ export function RunFacts({ run }: { run: RunView }) {
           ['Dataset', run.dataset_id && <DatasetLink datasetId={run.dataset_id} />],
           ['Lane', run.lane],
           ['Intent', run.intent],
-          ['Manifest', <code key="key">{run.manifest_key}</code>],
+          [
+            'Manifest',
+            <>
+              <code>{run.manifest_key}</code>{' '}
+              {run.run_id && (
+                <a href={`/api/runs/${run.run_id}/manifest`} target="_blank" rel="noreferrer">
+                  Open
+                </a>
+              )}
+            </>,
+          ],
           ['Archived', run.archived ? 'yes' : 'not yet'],
           ['Rerun of', run.rerun_of && <RunLink runId={run.rerun_of} />],
           ['PostGIS server', run.postgis_server],

@@ -12,6 +12,7 @@ import { RunActivity } from './run-activity.tsx';
 import { RunAssets } from './run-assets.tsx';
 import { RunError } from './run-error.tsx';
 import { RunFacts } from './run-facts.tsx';
+import { RunLog } from './run-log.tsx';
 import { StepTimeline } from './step-timeline.tsx';
 import { useLiveRun } from './use-live-run.ts';
 
@@ -38,6 +39,7 @@ export function RunPage() {
                   <StepTimeline run={data} />
                 </Card>
                 <RunActivity runId={runId} />
+                <RunLog runId={runId} />
               </div>
               <div className="stack">
                 <RunAssets run={data} />

@@ -52,6 +52,7 @@ test('returns a run by its id and by its batch', async () => {
   };
   expect(await get(`/api/runs/${run.run_id}`)).toEqual({ status: 200, body: expected });
   expect(await get(`/api/batches/${encodeURIComponent('Lot n° 1 # é')}`)).toEqual({ status: 200, body: expected });
+  expect(await get(`/api/runs/${run.run_id}/manifest`)).toEqual({ status: 200, body: run.manifest });
   expect(await get(`/api/runs?batch_id=${encodeURIComponent('Lot n° 1 # é')}&status=running`)).toEqual({
     status: 200,
     body: [expected],

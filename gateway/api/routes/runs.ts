@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Hono } from 'hono';
+import { type Handler, Hono } from 'hono';
 import { z } from 'zod';
 import { activityView, manifestView, runView } from '#shared/api/create-views.ts';
 import type { RunView } from '#shared/api/views.ts';
@@ -41,21 +41,27 @@ const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
  * RunFilter.
  * GET /api/runs/:run_id returns a RunView.
  * GET /api/runs/:run_id/events returns server-sent events, see followRun.
+ * GET /api/runs/:run_id/log returns its lines in the log, see logHandlers.
+ * GET /api/runs/:run_id/manifest returns the validated manifest, with the defaults of absent fields.
  * GET /api/runs/:run_id/steps/:step/event returns the CloudEvent for a call of a function, see eventOfFunction.
  * GET /api/batches/:batch_id?manifest_key returns the RunView of the newest run of the batch, or of the rejected
  * manifest. With `manifest_key`, it is the newest upload under that key, even if another manifest has the batch_id.
  * GET /api/batches/:batch_id/events?manifest_key returns server-sent events, see followRun.
  */
-export function runRoutes(deps: GatewayDeps): Hono {
-  const { ledger, log } = deps;
+export function runRoutes(deps: GatewayDeps, runLog: Handler): Hono {
+  const { ledger } = deps;
   const view = (run: RunDocument) => viewOfRun(deps, run);
   return new Hono()
     .get('/api/runs', async (c) => c.json(await viewsOfRuns(deps, await ledger.listRuns(parseQuery(RunsQuery, c)))))
     .get('/api/runs/:run_id', noQuery, async (c) => c.json(await view(await findRun(deps, c.req.param('run_id')))))
     .get('/api/runs/:run_id/events', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
-      return followRun(c, { ledger, log, read: async () => view(await findRun(deps, run_id)) });
+      return followRun(c, { ...deps, read: async () => view(await findRun(deps, run_id)) });
     })
+    .get('/api/runs/:run_id/log', runLog)
+    .get('/api/runs/:run_id/manifest', noQuery, async (c) =>
+      c.json((await findRun(deps, c.req.param('run_id'))).manifest),
+    )
     .get('/api/runs/:run_id/steps/:step/event', noQuery, async (c) => {
       const event = await eventOfFunction(c.req.param('step'), await findRun(deps, c.req.param('run_id')), deps);
       return c.body(JSON.stringify(event), 200, { 'content-type': STRUCTURED });
@@ -82,7 +88,7 @@ export function runRoutes(deps: GatewayDeps): Hono {
         runId = found?.run_id ?? null;
         return found;
       };
-      return followRun(c, { ledger, log, read });
+      return followRun(c, { ...deps, read });
     });
 }
 

@@ -8,6 +8,7 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import { Deployments } from '../../openfaas/deployments.ts';
 import { SecretStore } from '../../openfaas/secret-store.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { logHandlers } from './logs.ts';
 import { systemRoutes } from './system.ts';
 
 const KEY = { name: 'lineage-key', value: 'geheim-1234567890' };
@@ -43,7 +44,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 async function send(method: string, path: string, body: unknown): Promise<[number, string]> {
   const ledger = { appendActivity: async () => meanwhile() } as unknown as GatewayDeps['ledger'];
-  const app = systemRoutes({ deployments, stack, env, ledger, log: SILENT_LOG } as unknown as GatewayDeps);
+  const deps = { deployments, stack, env, ledger, log: SILENT_LOG } as unknown as GatewayDeps;
+  const app = systemRoutes(deps, logHandlers(deps).ofFunction);
   const response = await app.request(path, { method, body: JSON.stringify(body) });
   return [response.status, await response.text()];
 }

@@ -1,5 +1,5 @@
 import { arch } from 'node:os';
-import { type Context, Hono } from 'hono';
+import { type Context, type Handler, Hono } from 'hono';
 import { z } from 'zod';
 import type { StackFunction } from '#shared/config/stack.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
@@ -11,7 +11,6 @@ import { operatorOf, parseQuery, readJson } from '../http/request-fields.ts';
 import { recordActivity } from '../http/record-activity.ts';
 import { checkDeployment, DeploySchema } from '../../openfaas/check-deployment.ts';
 import { type Deployments, notDeployed, type OwnSettings } from '../../openfaas/deployments.ts';
-import { functionLogs } from './system-logs.ts';
 import { secretRoutes } from './system-secrets.ts';
 import {
   declaredSettings,
@@ -30,12 +29,12 @@ import {
  * GET /system/functions returns FunctionStatus[]; GET /system/function/NAME one of them.
  * PUT and POST /system/functions enable a function of stack.yml, with settings of its own; DELETE disables it.
  * POST /system/scale-function/NAME sets how many of its calls run at the same time. Its events wait while it is 0.
- * GET /system/logs returns the log of a function, see functionLogs.
+ * GET /system/logs returns the log of a function, see logHandlers.
  * /system/secrets has the names of the secrets, see secretRoutes.
  *
  * A gateway whose functions run in containers only reads: their platform deploys and scales them.
  */
-export function systemRoutes(deps: GatewayDeps): Hono {
+export function systemRoutes(deps: GatewayDeps, functionLog: Handler): Hono {
   const status = new StatusReader(deps);
   const app = new Hono();
   app.onError((thrown, c) => {
@@ -57,7 +56,7 @@ export function systemRoutes(deps: GatewayDeps): Hono {
     if (fn === undefined) throw notDeployed(name);
     return c.json((await status.list([fn]))[0]);
   });
-  app.get('/system/logs', functionLogs(deps));
+  app.get('/system/logs', functionLog);
   app.route('/', secretRoutes(deps));
   app.route('/', changeRoutes(deps));
   return app;

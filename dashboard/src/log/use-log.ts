@@ -1,5 +1,5 @@
 import { useEffect, useReducer } from 'react';
-import { followLog, type LogLine, MAX_LINES } from './read-logs.ts';
+import { followLog, type LogLine, MAX_LINES } from './read-log.ts';
 
 interface LogState {
   lines: LogLine[];
@@ -19,8 +19,8 @@ function reduce(state: LogState, event: LogEvent): LogState {
   return { ...state, lines: [...state.lines, ...event.lines].slice(-MAX_LINES), isRead: true };
 }
 
-/** The log of a function, followed while `follows` is true. */
-export function useLog(name: string, follows: boolean): LogState {
+/** The log that `path`, from logPath, returns, followed while `follows` is true. */
+export function useLog(path: string, follows: boolean): LogState {
   const [state, dispatch] = useReducer(reduce, EMPTY);
   useEffect(() => {
     if (!follows) return;
@@ -28,7 +28,7 @@ export function useLog(name: string, follows: boolean): LogState {
     const timer = setTimeout(() => dispatch('read'), FIRST_LINES_MS);
     const follow = async () => {
       dispatch('start');
-      for await (const lines of followLog(name, ending.signal)) dispatch({ lines });
+      for await (const lines of followLog(path, ending.signal)) dispatch({ lines });
     };
     follow().catch((thrown: unknown) => {
       if (!ending.signal.aborted) dispatch({ error: thrown as Error });
@@ -37,6 +37,6 @@ export function useLog(name: string, follows: boolean): LogState {
       clearTimeout(timer);
       ending.abort();
     };
-  }, [name, follows]);
+  }, [path, follows]);
   return state;
 }

@@ -1,8 +1,10 @@
 import { send, withQuery } from '../api/client.ts';
 
-/** A line of the log of a function. */
+/** A line of the log of a function or run. */
 export interface LogLine {
   id: number;
+  /** Name of the function. */
+  name: string;
   time: string;
   level: 'debug' | 'info' | 'warn' | 'error';
   message: string;
@@ -20,9 +22,13 @@ const DEBUG = 20;
 
 let nextId = 0;
 
+/** The path of a log of the API, with its last lines and those that follow. */
+export function logPath(path: string, query: Record<string, string> = {}): string {
+  return withQuery(path, { ...query, tail: MAX_LINES, follow: 'true' });
+}
+
 /** Reads the last lines of a log, and the lines that are written until `signal` aborts. Throws ApiError. */
-export async function* followLog(name: string, signal: AbortSignal): AsyncGenerator<LogLine[]> {
-  const path = withQuery('/system/logs', { name, tail: MAX_LINES, follow: 'true' });
+export async function* followLog(path: string, signal: AbortSignal): AsyncGenerator<LogLine[]> {
   const { body } = await send(path, { signal });
   if (body === null) return;
   let rest = '';
@@ -36,12 +42,12 @@ export async function* followLog(name: string, signal: AbortSignal): AsyncGenera
   }
 }
 
-/** A line of /system/logs, whose text is a line of the log in JSON. */
+/** A line of the API, whose text is a line of the log in JSON. */
 export function parseLine(line: string): LogLine {
-  const { timestamp, text } = JSON.parse(line) as { timestamp: string; text: string };
+  const { name, timestamp, text } = JSON.parse(line) as { name: string; timestamp: string; text: string };
   const parsed = parseFields(text);
   const { level, msg = text, time: _time, pid: _pid, hostname: _host, ...fields } = parsed;
-  return { id: nextId++, time: timestamp, level: levelOf(level), message: textOf(msg), fields };
+  return { id: nextId++, name, time: timestamp, level: levelOf(level), message: textOf(msg), fields };
 }
 
 function parseFields(text: string): Record<string, unknown> {

@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { exactTime } from '../ui/format.ts';
 import { ErrorNotice } from '../ui/notice.tsx';
-import type { LogLine } from './read-logs.ts';
+import type { LogLine } from './read-log.ts';
 import { useLog } from './use-log.ts';
 
 const CLOCK = new Intl.DateTimeFormat('en-US', {
@@ -13,11 +13,11 @@ const CLOCK = new Intl.DateTimeFormat('en-US', {
   hour12: false,
 });
 
-/** The newest lines of a log. Pausing keeps the shown lines. */
-export function FunctionLogs({ name }: { name: string }) {
+/** The newest lines of a log. `path` is from logPath. Pausing keeps the shown lines. */
+export function Log({ path, of }: { path: string; of: 'function' | 'run' }) {
   const [follows, setFollows] = useState(true);
   const [errorsOnly, setErrorsOnly] = useState(false);
-  const { lines, error, isRead } = useLog(name, follows);
+  const { lines, error, isRead } = useLog(path, follows);
   const shown = errorsOnly ? lines.filter(({ level }) => level === 'warn' || level === 'error') : lines;
   return (
     <div className="stack">
@@ -26,11 +26,9 @@ export function FunctionLogs({ name }: { name: string }) {
         <Option label="Warnings and errors only" checked={errorsOnly} onChange={setErrorsOnly} />
       </div>
       {error && <ErrorNotice error={error} title="The log could not be read." />}
-      {shown.length > 0 && <LogLines lines={shown} follows={follows} />}
+      {shown.length > 0 && <LogLines lines={shown} follows={follows} of={of} />}
       {shown.length === 0 && isRead && !error && (
-        <EmptyState
-          title={errorsOnly ? 'The log has no warning and no error.' : 'The log has no line of this function.'}
-        >
+        <EmptyState title={errorsOnly ? 'The log has no warning and no error.' : `The log has no line of this ${of}.`}>
           New lines appear here.
         </EmptyState>
       )}
@@ -53,13 +51,13 @@ function Option(props: { label: string; checked: boolean; onChange: (checked: bo
 }
 
 /** A scrolling list that stays at its end. */
-function LogLines({ lines, follows }: { lines: LogLine[]; follows: boolean }) {
+function LogLines({ lines, follows, of }: { lines: LogLine[]; follows: boolean; of: 'function' | 'run' }) {
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (follows) frame.current?.scrollTo({ top: frame.current.scrollHeight });
   }, [lines, follows]);
   return (
-    <div className="log" ref={frame} tabIndex={0} role="region" aria-label="Log">
+    <div className="log" ref={frame} tabIndex={0} role="region" aria-label="Log lines">
       {lines.map((line) => (
         <div key={line.id} className="log-line" data-level={line.level}>
           <time dateTime={line.time} title={exactTime(line.time)}>
@@ -67,12 +65,19 @@ function LogLines({ lines, follows }: { lines: LogLine[]; follows: boolean }) {
           </time>
           <span>{line.level}</span>
           <span>
-            {line.message} <LogFields fields={line.fields} />
+            {line.message} {of === 'run' && <code>{line.name}</code>} <LogFields fields={fieldsOf(line, of)} />
           </span>
         </div>
       ))}
     </div>
   );
+}
+
+/** On the page of a run, each line has the same run and shows its function as a name. */
+function fieldsOf({ fields }: LogLine, of: 'function' | 'run'): Record<string, unknown> {
+  if (of === 'function') return fields;
+  const { run: _run, run_id: _runId, function: _function, step: _step, ...others } = fields;
+  return others;
 }
 
 function LogFields({ fields: { run, run_id = run, ...fields } }: { fields: Record<string, unknown> }) {
