@@ -17,7 +17,8 @@ const LAYERS = [
   ['landing', 'catalog'],
   ['assets'],
   ['run-control'],
-  ['reconcile', 'api'],
+  ['reconcile'],
+  ['api'],
 ];
 
 /** The folders in the folders that are divided further, lowest layer first. They may import files beside them. */

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import { z } from 'zod';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { reconciliationView } from '#shared/api/reconciliation-view.ts';
 import { reconcile } from '#shared/reconcile/reconcile.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { parseQuery } from '../http/request-fields.ts';
@@ -11,7 +12,7 @@ const ReconcileQuery = z.strictObject({ deep: z.enum(['true', 'false']).default(
 const HEARTBEAT_MS = 10_000;
 
 /**
- * GET /api/reconcile?deep=true|false returns a Reconciliation, or `{"error":…}`. Reading a whole lake takes long, so
+ * GET /api/reconcile?deep=true|false returns a ReconciliationReply. Reading a whole lake takes long, so
  * the response starts immediately with status 200, and white space before the document, which JSON allows, keeps the
  * connection open. The work ends when the client disconnects.
  */
@@ -27,7 +28,8 @@ export function reconcileRoutes(deps: GatewayDeps): Hono {
       body.onAbort(() => disconnected.abort());
       const heartbeat = setInterval(() => void body.write('\n'), HEARTBEAT_MS);
       try {
-        await body.write(JSON.stringify(await reconcile(deps, { deep, signal: disconnected.signal })));
+        const result = await reconcile(deps, { deep, signal: disconnected.signal });
+        await body.write(JSON.stringify(reconciliationView(result)));
       } catch (thrown) {
         if (!disconnected.signal.aborted)
           await body.write(JSON.stringify({ error: asSluiceError(thrown).toDocument() }));
