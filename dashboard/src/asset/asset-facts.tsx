@@ -38,7 +38,7 @@ export function AssetFacts({ asset }: { asset: AssetDetailView }) {
   );
 }
 
-function boundsOf([west, south, east, north]: NonNullable<AssetDetailView['bbox']>): string {
+export function boundsOf([west, south, east, north]: NonNullable<AssetDetailView['bbox']>): string {
   const degrees = (value: number) => String(Number(value.toFixed(BOUNDS_DECIMALS)));
   const across = west > east ? ' (across longitude 180)' : '';
   return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}${across}`;

@@ -22,9 +22,14 @@ export function DatasetPage() {
       title={datasetId}
       parent={{ to: '/datasets', name: 'Datasets' }}
       actions={
-        <Link className="button" to={`/runs?dataset_id=${encodeURIComponent(datasetId)}`}>
-          Runs of this dataset
-        </Link>
+        <>
+          <Link className="button" to={`/datasets/${encodeURIComponent(datasetId)}/compare`}>
+            Compare versions
+          </Link>
+          <Link className="button" to={`/runs?dataset_id=${encodeURIComponent(datasetId)}`}>
+            Runs of this dataset
+          </Link>
+        </>
       }
       summary={
         data && (

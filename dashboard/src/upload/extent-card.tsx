@@ -3,7 +3,7 @@ import { Card } from '../ui/card.tsx';
 import type { Inspected } from './use-inspections.ts';
 
 // MapLibre is larger than all other code of the page.
-const ExtentMap = lazy(() => import('./extent-map.tsx'));
+const ExtentMap = lazy(() => import('../asset/map/extent-map.tsx'));
 
 /** Where the data is, before anything is ingested. */
 export function ExtentCard({ inspections }: { inspections: readonly Inspected[] }) {
@@ -14,7 +14,7 @@ export function ExtentCard({ inspections }: { inspections: readonly Inspected[] 
   if (extents.length === 0) return null;
   return (
     <Card title="Extent" flush>
-      <Suspense fallback={<div className="map map-loading upload-map">Loading the map…</div>}>
+      <Suspense fallback={<div className="map map-loading extent-map">Loading the map…</div>}>
         <ExtentMap
           extents={extents}
           note="Check that the data is where it belongs. If not, correct its coordinate system."

@@ -1,12 +1,12 @@
 import type { FeatureCollection } from 'geojson';
 import type { GeoJSONSource } from 'maplibre-gl';
 import { useEffect, useRef } from 'react';
-import type { MapColors } from '../asset/map/base-map.ts';
-import { rectangle } from '../asset/map/rectangle.ts';
-import type { Bbox } from '../asset/map/projection.ts';
-import { type MapLibre, useMap } from '../asset/map/use-map.ts';
-import { useMapColors } from '../asset/map/use-map-colors.ts';
-import '../asset/asset-data.css';
+import type { MapColors } from './base-map.ts';
+import { rectangle } from './rectangle.ts';
+import type { Bbox } from './projection.ts';
+import { type MapLibre, useMap } from './use-map.ts';
+import { useMapColors } from './use-map-colors.ts';
+import '../asset-data.css';
 
 const SOURCE = 'extents';
 
@@ -16,8 +16,12 @@ interface ExtentMapProps {
   note: string;
 }
 
-/** The bounding boxes of files on the base map. */
-export default function ExtentMap({ extents, note }: ExtentMapProps) {
+/** Bounding boxes on the base map. Other boxes get a new map. */
+export default function ExtentMap(props: ExtentMapProps) {
+  return <FixedExtentMap key={JSON.stringify(props.extents)} {...props} />;
+}
+
+function FixedExtentMap({ extents, note }: ExtentMapProps) {
   const container = useRef<HTMLDivElement>(null);
   const colors = useMapColors();
   const { map, error } = useMap(container, unionOf(extents), colors, addExtentLayers);
@@ -27,7 +31,7 @@ export default function ExtentMap({ extents, note }: ExtentMapProps) {
   }, [map, text]);
   return (
     <div className="map-frame">
-      <div ref={container} className="map upload-map" role="region" aria-label="Map of the extents" />
+      <div ref={container} className="map extent-map" role="region" aria-label="Map of the extents" />
       <p className="map-note" role="status">
         {error ?? note}
       </p>
