@@ -41,6 +41,8 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteAccess>> = {
   'GET /api/runs': 'viewer',
   'GET /api/runs/:run_id': 'viewer',
   'GET /api/runs/:run_id/events': 'viewer',
+  'GET /api/runs/:run_id/log': 'viewer',
+  'GET /api/runs/:run_id/manifest': 'viewer',
   'GET /api/runs/:run_id/steps/:step/event': 'viewer',
   'GET /api/runs/:run_id/activity': 'viewer',
   'GET /api/batches/:batch_id': 'viewer',
@@ -56,6 +58,7 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteAccess>> = {
   'GET /api/datasets/:id': 'viewer',
   'GET /api/joins/sources': 'viewer',
   'GET /api/joins/sources/:id': 'viewer',
+  'GET /api/function-calls': 'viewer',
   'GET /api/dead-letters': 'viewer',
   'GET /api/dead-letters/:id': 'viewer',
 

@@ -1,8 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { z } from 'zod';
+import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { httpStatusOf } from '#shared/events/http.ts';
 import type { FunctionCaller, InvokeOptions } from '#shared/runtime/function-caller.ts';
+import { CallHistory } from './call-history.ts';
 import { NAMESPACE } from './function-status.ts';
 
 /** Limits of the buckets, from a call that returns a recorded reply to a long GDAL step. */
@@ -14,6 +16,7 @@ const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 5, 30, 120, 600, 360
  */
 export class CountedCaller implements FunctionCaller {
   readonly registry = new Registry();
+  readonly history = new CallHistory();
   readonly #caller: FunctionCaller;
   readonly #started = new Counter({
     name: 'gateway_function_invocation_started',
@@ -48,18 +51,22 @@ export class CountedCaller implements FunctionCaller {
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     const function_name = nameInNamespace(name);
     const startedAt = performance.now();
-    let code = 200;
+    let error: SluiceError | undefined;
+    this.history.start(name);
     this.#started.inc({ function_name });
     this.#inFlight.inc({ function_name });
     try {
       return await this.#caller.invoke(name, event, options);
     } catch (thrown) {
-      code = httpStatusOf(asSluiceError(thrown));
+      error = asSluiceError(thrown);
       throw thrown;
     } finally {
       this.#inFlight.dec({ function_name });
+      const code = error === undefined ? 200 : httpStatusOf(error);
+      const seconds = (performance.now() - startedAt) / 1000;
       this.#completed.inc({ function_name, code });
-      this.#seconds.observe({ function_name, code }, (performance.now() - startedAt) / 1000);
+      this.#seconds.observe({ function_name, code }, seconds);
+      this.history.end(name, { seconds, error: error?.toDocument(), runId: runIdOf(event) });
     }
   }
 
@@ -76,4 +83,9 @@ export class CountedCaller implements FunctionCaller {
 /** The name of a function in the metrics of OpenFaaS's gateway. */
 export function nameInNamespace(functionName: string): string {
   return `${functionName}.${NAMESPACE}`;
+}
+
+/** The run that the event names. Forged events can have other texts. */
+function runIdOf({ data }: SluiceEvent): string | undefined {
+  return z.object({ run_id: z.uuid() }).safeParse(data).data?.run_id;
 }

@@ -8,6 +8,8 @@ import type { FieldIssue } from '#shared/text/describe-issue.ts';
 import type { FileGroup } from '#shared/landing/group-files.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { ActivityDocument, AssetDocument, DatasetDocument, Step } from '#shared/ledger/documents.ts';
+import type { Discrepancy } from '#shared/reconcile/compare-lake.ts';
+import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 
 /** The documents of the JSON API and of `sluice --json`. They are public: fields are added, but never renamed. */
 
@@ -113,6 +115,28 @@ export interface OverviewView {
   /** Jobs of the router that wait or run, by function; counted every 30 seconds. Empty with a broker. */
   queues: { function: string; waiting: number; running: number }[];
   dead_letters: number;
+}
+
+/** The response of GET /api/function-calls: what the gateway called in the last hour, or since its start. */
+export interface FunctionCallsView {
+  function: string;
+  /** Start of the first minute. ISO 8601 in UTC. */
+  since: string;
+  running: number;
+  /** Calls that ended, and those of them that failed. */
+  calls: number;
+  failures: number;
+  seconds: CallSeconds | null;
+  /** Oldest first, without minutes in which no call ended. */
+  minutes: { minute: string; calls: number; failures: number; seconds: CallSeconds | null }[];
+  /** The last errors, newest first. */
+  errors: { at: string; code: string; message: string; run_id: string | null }[];
+}
+
+/** Percentiles of the durations of calls. */
+export interface CallSeconds {
+  p50: number;
+  p95: number;
 }
 
 /** The runs of a lane in a period. */
@@ -232,3 +256,13 @@ export interface ManifestOptionsView {
   /** Of `metadata.tabular`. */
   tabular: Record<string, unknown>;
 }
+
+/** A discrepancy, what is wrong, and what to do about it. */
+export type FindingView = Discrepancy & { problem: string; action: string };
+
+export interface ReconciliationView extends Omit<Reconciliation, 'findings'> {
+  findings: FindingView[];
+}
+
+/** The response begins before the comparison, so its status cannot report an error. */
+export type ReconciliationReply = ReconciliationView | { error: ErrorDocument };

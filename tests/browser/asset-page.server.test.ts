@@ -68,6 +68,43 @@ describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => 
     expect(problems).toEqual([]);
   });
 
+  test('shows the same part of the map, feature, order and filter at the URL in another window', async () => {
+    let url: string;
+    {
+      await using watched = await open(counties);
+      const { page } = watched;
+      await page.locator('.map').getByRole('button', { name: 'Zoom in' }).click();
+      await expect.poll(() => page.url()).toContain('map=');
+      await page.getByRole('button', { name: 'NAME' }).click();
+      await page.getByRole('button', { name: 'NAME' }).click();
+      await page.getByRole('combobox', { name: 'Column', exact: true }).selectOption('NAME');
+      await page.getByRole('combobox', { name: 'Condition' }).selectOption('at most');
+      await page.getByPlaceholder('Value').fill('M');
+      await page.getByRole('button', { name: 'Filter', exact: true }).click();
+      await page.getByRole('button', { name: 'Next' }).click();
+      await expect.poll(() => page.url()).toContain('page=2');
+      await page.locator('.cells[data-loading=false] tbody tr').first().click();
+      await expect.poll(() => page.url()).toContain('row=');
+      url = page.url();
+    }
+    const search = new URL(url).searchParams;
+    await using watched = await openPage(browser, sluice.url, DESKTOP);
+    await watched.open(url.slice(`${sluice.url}/ui/`.length));
+    const { page, problems } = watched;
+    await page.getByText(/^Rows 26 to 50 of \d+\.$/).waitFor();
+    await page.locator('.cells[data-loading=false]').waitFor();
+    const names = await page.locator('.cells tbody tr td:nth-child(6)').allTextContents();
+    expect(names).toEqual(names.toSorted().reverse());
+    expect(names.length).toBe(25);
+    expect(await page.locator('.cells tr[aria-selected=true] th').textContent()).toBe(search.get('row'));
+    expect(await page.getByRole('combobox', { name: 'Condition' }).inputValue()).toBe('at most');
+    await page.getByRole('complementary', { name: 'Attributes of the selected feature' }).waitFor();
+    await page.locator('.map').getByRole('button', { name: 'Zoom in' }).click();
+    const zoomOf = (address: string) => Number(new URL(address).searchParams.get('map')?.split(',')[2]);
+    await expect.poll(() => zoomOf(page.url()) - zoomOf(url)).toBeCloseTo(1, 1);
+    expect(problems).toEqual([]);
+  });
+
   test('draws the countries of the sample in a map as wide as the world, and shows their number', async () => {
     await using watched = await open(countries);
     const { page, problems } = watched;
@@ -91,6 +128,25 @@ describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => 
     await page.locator('.map[data-complete=true]').waitFor();
     await page.getByText('All 176 features in this part of the map are drawn.').waitFor();
     await expect.poll(() => shareOfColors(page, isTeal)).toBeGreaterThan(0.2);
+    expect(problems).toEqual([]);
+  });
+
+  test('compares two versions of a dataset: rows, columns, and extents on a map', async () => {
+    await ingest(data('vector/olinda1.shp'), '--dataset', 'counties');
+    await using watched = await openPage(browser, sluice.url, DESKTOP);
+    const { page, problems } = watched;
+    await watched.open('datasets/counties');
+    await page.getByRole('link', { name: 'Compare versions' }).click();
+    const facts = page.getByRole('table', { name: 'Facts of both versions' });
+    await facts.getByRole('row', { name: /^Content 100 features \d+ features/ }).waitFor();
+    const columns = page.getByRole('table', { name: 'Changed columns' });
+    await columns.getByRole('row', { name: /^NAME .+ removed$/ }).waitFor();
+    await page.locator('.map canvas').waitFor();
+    expect(await watched.violations()).toEqual([]);
+    await page.screenshot({ path: join(SCREENSHOTS, 'compare.png'), fullPage: true });
+    await page.getByLabel('From version').selectOption('2');
+    await page.getByText('Both versions have the same columns, with the same types.').waitFor();
+    expect(new URL(page.url()).searchParams.get('from')).toBe('2');
     expect(problems).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { AssetView, DeadLetterView, RunView } from '#shared/api/views.ts';
 import { makeEvent } from '#shared/events/event.ts';
 import { ingestSample } from '../../gateway/console/ingest-sample.ts';
@@ -91,9 +91,11 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     'runs-none': 'runs?text=no+such+run',
     'run-success': `runs/${sample.run_id}`,
     'run-failed': `runs/${failed.run_id}`,
+    'run-log': `runs/${sample.run_id}?log=shown`,
     'run-running': `runs/${waiting}`,
     datasets: 'datasets',
     dataset: `datasets/${asset.dataset_id}`,
+    compare: `datasets/${asset.dataset_id}/compare`,
     asset: `assets/${asset.id}`,
     functions: 'functions',
     'function-logs': 'functions/load-to-postgis',
@@ -101,6 +103,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     'function-settings': 'functions/load-to-postgis?tab=settings',
     'dead-letters': 'dead-letters',
     activity: 'activity',
+    reconcile: 'reconcile',
     'not-found': 'no/such/page',
   });
 
@@ -152,10 +155,32 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     const alert = page.getByRole('alert');
     expect(await alert.textContent()).toContain(failed.error?.message);
     expect(await alert.textContent()).toContain(failed.advice);
+    await page.getByRole('button', { name: 'Show log' }).click();
+    await page.getByRole('region', { name: 'Log lines' }).getByText('Run:End:Failure').first().waitFor();
+    const manifest = await page.getByRole('link', { name: 'Open', exact: true }).getAttribute('href');
+    expect(await get<{ batch_id: string }>(manifest ?? '')).toMatchObject({ batch_id: failed.batch_id });
     await page.getByRole('button', { name: 'Rerun', exact: true }).click();
     await page.waitForURL((at) => !at.pathname.endsWith(failed.run_id ?? ''));
     await page.locator('.page-summary .badge', { hasText: 'failure' }).waitFor();
     await page.getByRole('link', { name: failed.run_id?.slice(0, 8) ?? '' }).waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  test('a comparison of ledger and lake names an unknown object, and what to do about it', async () => {
+    await sluice.context.objects.put(sluice.env.LAKE_BUCKET, 'fremd é.txt', 'x');
+    onTestFinished(() => sluice.context.objects.delete(sluice.env.LAKE_BUCKET, 'fremd é.txt'));
+    await using watched = await openPage(browser, sluice.url, PHONE);
+    const { page } = watched;
+    await watched.open('reconcile');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('cell', { name: 'fremd é.txt' }).waitFor();
+    await page.getByText('belongs to no asset (1 bytes)').waitFor();
+    expect(await watched.violations()).toEqual([]);
+    await page.screenshot({ path: join(SCREENSHOTS, 'reconcile-differs.png'), fullPage: true });
+    await sluice.context.objects.delete(sluice.env.LAKE_BUCKET, 'fremd é.txt');
+    await page.getByLabel('Read every object').check();
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByText('Ledger and lake agree').waitFor();
     expect(watched.problems).toEqual([]);
   });
 

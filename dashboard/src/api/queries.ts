@@ -5,6 +5,7 @@ import type {
   AssetView,
   DatasetView,
   DeadLetterView,
+  FunctionCallsView,
   JoinSourceDetailView,
   JoinSourcesView,
   ManifestOptionsView,
@@ -157,6 +158,12 @@ export const deadLettersQuery = ({ page }: Page) =>
 export const functionsQuery = queryOptions({
   queryKey: ['functions'],
   queryFn: ({ signal }) => getJson<FunctionStatus[]>('/system/functions', signal),
+  refetchInterval: CALM_MS,
+});
+
+export const functionCallsQuery = queryOptions({
+  queryKey: ['function-calls'],
+  queryFn: ({ signal }) => getJson<FunctionCallsView[]>('/api/function-calls', signal),
   refetchInterval: CALM_MS,
 });
 

@@ -12,6 +12,7 @@ const PAGES = [
   { to: '/functions', name: 'Functions' },
   { to: '/dead-letters', name: 'Dead letters' },
   { to: '/activity', name: 'Activity' },
+  { to: '/reconcile', name: 'Reconcile' },
 ];
 
 /** The links to the pages, with what needs attention. */

@@ -1,6 +1,7 @@
 import { createBrowserRouter } from 'react-router';
 import { ActivityPage } from '../overview/activity-page.tsx';
 import { AssetPage } from '../asset/asset-page.tsx';
+import { ComparePage } from '../datasets/compare-page.tsx';
 import { DatasetPage } from '../datasets/dataset-page.tsx';
 import { DatasetsPage } from '../datasets/datasets-page.tsx';
 import { DeadLettersPage } from '../dead-letters/dead-letters-page.tsx';
@@ -8,6 +9,7 @@ import { FunctionPage } from '../functions/function-page.tsx';
 import { FunctionsPage } from '../functions/functions-page.tsx';
 import { JoinPage } from '../join/join-page.tsx';
 import { OverviewPage } from '../overview/overview-page.tsx';
+import { ReconcilePage } from '../reconcile/reconcile-page.tsx';
 import { RunPage } from '../run/run-page.tsx';
 import { RunsPage } from '../runs/runs-page.tsx';
 import { UploadPage } from '../upload/upload-page.tsx';
@@ -30,11 +32,13 @@ export const router = createBrowserRouter(
             { path: 'runs/:runId', element: <RunPage /> },
             { path: 'datasets', element: <DatasetsPage /> },
             { path: 'datasets/:datasetId', element: <DatasetPage /> },
+            { path: 'datasets/:datasetId/compare', element: <ComparePage /> },
             { path: 'assets/:assetId', element: <AssetPage /> },
             { path: 'functions', element: <FunctionsPage /> },
             { path: 'functions/:name', element: <FunctionPage /> },
             { path: 'dead-letters', element: <DeadLettersPage /> },
             { path: 'activity', element: <ActivityPage /> },
+            { path: 'reconcile', element: <ReconcilePage /> },
             { path: '*', element: <NotFoundPage /> },
           ],
         },

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { functionsQuery, overviewQuery } from '../api/queries.ts';
+import { functionCallsQuery, functionsQuery, overviewQuery } from '../api/queries.ts';
 import { DataTable } from '../ui/data-table.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Loaded } from '../ui/loaded.tsx';
@@ -11,8 +11,12 @@ import { FUNCTION_COLUMNS } from './function-columns.tsx';
 export function FunctionsPage() {
   const functions = useQuery(functionsQuery);
   const queues = useQuery(overviewQuery).data?.queues ?? [];
+  const calls = useQuery(functionCallsQuery).data ?? [];
   return (
-    <Page title="Functions" summary="The functions of this installation. Calls are counted since the gateway started.">
+    <Page
+      title="Functions"
+      summary="The functions of this installation. Calls are counted since the gateway started, rates and durations of the last hour."
+    >
       <Loaded query={functions}>
         {(all) =>
           all.length === 0 ? (
@@ -24,7 +28,11 @@ export function FunctionsPage() {
               <DataTable
                 caption="Functions"
                 columns={FUNCTION_COLUMNS}
-                rows={all.map((fn) => ({ ...fn, queue: queues.find((queue) => queue.function === fn.name) }))}
+                rows={all.map((fn) => ({
+                  ...fn,
+                  queue: queues.find((queue) => queue.function === fn.name),
+                  hour: calls.find((each) => each.function === fn.name),
+                }))}
                 rowId={({ name }) => name}
               />
             </div>

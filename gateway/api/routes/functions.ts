@@ -5,7 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { recordUserActivity } from '../http/record-activity.ts';
-import { readBody } from '../http/request-fields.ts';
+import { noQuery, readBody } from '../http/request-fields.ts';
 import { isOtherNamespace } from '../../openfaas/function-status.ts';
 
 /** Printable ASCII without spaces, for headers and log lines. */
@@ -23,6 +23,8 @@ const NANOSECONDS = 1_000_000n;
  *
  * POST /async-function/NAME returns 202 with X-Call-Id when the call is stored durably. The reply is published, and
  * posted to the URL in `X-Callback-Url`, if any.
+ *
+ * GET /api/function-calls returns FunctionCallsView[], what this gateway called in the last hour.
  */
 export function functionRoutes(deps: GatewayDeps): Hono {
   const callNow = async (c: Context) => {
@@ -48,7 +50,10 @@ export function functionRoutes(deps: GatewayDeps): Hono {
     .all('/function/:name', callNow)
     .all('/function/:name/*', callNow)
     .post('/async-function/:name', callLater)
-    .post('/async-function/:name/*', callLater);
+    .post('/async-function/:name/*', callLater)
+    .get('/api/function-calls', noQuery, (c) =>
+      c.json((deps.deployments ?? deps.stack).functions.map(({ name }) => deps.caller.history.view(name))),
+    );
 }
 
 interface Call {
