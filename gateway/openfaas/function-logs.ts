@@ -159,8 +159,14 @@ function logLine(text: string, { of, since }: LogRequest): LogLine | undefined {
   if (fields === undefined || !isOf(fields, of)) return undefined;
   const timestamp = typeof fields.time === 'string' ? fields.time : new Date(0).toISOString();
   if (since !== undefined && Date.parse(timestamp) < since.getTime()) return undefined;
-  const name = 'runId' in of ? String(fields.function ?? fields.step ?? GATEWAY) : of.functionName;
+  const name = 'runId' in of ? nameOf(fields) : of.functionName;
   return { name, namespace: NAMESPACE, instance: INSTANCE, timestamp, text };
+}
+
+/** The function that wrote the line of a run. */
+function nameOf({ function: name, step }: Record<string, unknown>): string {
+  if (typeof name === 'string') return name;
+  return typeof step === 'string' ? step : GATEWAY;
 }
 
 /** A line names its function as `function`, or as the `step` that it executes. */

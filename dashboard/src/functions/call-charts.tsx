@@ -25,18 +25,14 @@ export function CallCharts({ calls }: { calls: FunctionCallsView }) {
   }));
   const times = minutes.map(({ minute, seconds }) => ({
     key: minute,
-    title: seconds
-      ? `${CLOCK.format(Date.parse(minute))}: half of the calls within ${duration(seconds.p50)}, 95 % within ${duration(seconds.p95)}`
-      : CLOCK.format(Date.parse(minute)),
+    title: `${CLOCK.format(Date.parse(minute))}: ${secondsTextOf(seconds)}`,
     parts: [
       { tone: 'running', value: seconds?.p50 ?? 0 },
       { tone: 'canceled', value: (seconds?.p95 ?? 0) - (seconds?.p50 ?? 0) },
     ],
   }));
   const summary = `${counted(calls.calls, 'call')}, ${count(calls.failures)} failed`;
-  const secondsText = calls.seconds
-    ? `half within ${duration(calls.seconds.p50)}, 95 % within ${duration(calls.seconds.p95)}`
-    : 'no call ended';
+  const secondsText = secondsTextOf(calls.seconds);
   return (
     <div className="columns">
       <Card title="Calls in the last hour" aside={summary}>
@@ -57,6 +53,11 @@ export function CallCharts({ calls }: { calls: FunctionCallsView }) {
       </Card>
     </div>
   );
+}
+
+function secondsTextOf(seconds: FunctionCallsView['seconds']): string {
+  if (!seconds) return 'no call ended';
+  return `half within ${duration(seconds.p50)}, 95 % within ${duration(seconds.p95)}`;
 }
 
 /** Every minute of the hour, also those in which no call ended. */

@@ -15,7 +15,7 @@ export function FunctionsPage() {
   return (
     <Page
       title="Functions"
-      summary="The functions of this installation. Calls are counted since the gateway started, rates and durations of the last hour."
+      summary="Calls are counted since the gateway started. Failures and durations are those of the last hour."
     >
       <Loaded query={functions}>
         {(all) =>

@@ -59,7 +59,8 @@ function useComparison() {
 }
 
 function Result({ agrees, assets, objects, findings, deep }: ReconciliationView) {
-  const compared = `${counted(assets, 'asset')} and ${counted(objects, 'object')} were compared${deep ? ', with their contents' : ''}.`;
+  const contents = deep ? ', with their contents' : '';
+  const compared = `${counted(assets, 'asset')} and ${counted(objects, 'object')} were compared${contents}.`;
   if (agrees)
     return (
       <Notice tone="info" title="Ledger and lake agree.">
