@@ -43,8 +43,8 @@ function viewOf(bbox: Bbox | undefined, width: number): Partial<MapOptions> {
 }
 
 /**
- * A map with the base map in an element, at the view that `startView` returns, else at the bounding box. Undefined until
- * its style is loaded and `addLayers` has added the layers of the data. `addLayers` and `startView` are the same
+ * A map with the base map in an element, at the view that `startView` returns, else at the bounding box. Undefined
+ * until its style is loaded and `addLayers` has added the layers of the data. `addLayers` and `startView` are the same
  * functions on each call.
  */
 export function useMap(
