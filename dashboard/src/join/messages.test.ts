@@ -4,8 +4,8 @@ import { inWordsOfPage } from './messages.ts';
 
 test.each([
   [
-    'left_key "nr" is integer (1, 2, …), but right_key "code" is text ("FR", …). Values of these types cannot be compared exactly. Declare "code" as bigint (--column-type).',
-    'The feature key "nr" is integer (1, 2, …), but the table key "code" is text ("FR", …). Values of these types cannot be compared exactly. Declare "code" as bigint when you ingest the table.',
+    'left_key "nr" is integer (1, 2, …), but right_key "code" is text ("FR", …). Values of these types cannot be compared exactly. Ingest the table again with metadata.tabular.columns: {"code": "bigint"}.',
+    'The feature key "nr" is integer (1, 2, …), but the table key "code" is text ("FR", …). Values of these types cannot be compared exactly. Ingest the table again with "code" as bigint.',
   ],
   [
     'metadata.join_config.left_key: länder, version 1 (a1) has no column "right_key ".',

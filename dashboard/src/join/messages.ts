@@ -8,10 +8,10 @@ const FIELDS: readonly [field: RegExp, words: string][] = [
   [/^metadata\.join_config\.right_key: /, 'Key of the table: '],
   [/^left_key /, 'The feature key '],
   [/, but right_key /, ', but the table key '],
-  [/ \(--column-type\)/, ' when you ingest the table'],
+  [/metadata\.tabular\.columns: \{("(?:[^"\\]|\\.)*"): "(\w+)"\}/, '$1 as $2'],
 ];
 
-/** An error of a preview. Its message names fields of the manifest, and an option of the command line. */
+/** An error of a preview. Its message names fields of the manifest. */
 export function inWordsOfPage(error: Error): Error {
   const message = FIELDS.reduce((text, [field, words]) => text.replace(field, words), error.message);
   return error instanceof ApiError ? new ApiError(message, error.code, error.status) : error;
