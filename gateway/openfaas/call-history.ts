@@ -102,7 +102,7 @@ function keepSample({ calls, durations }: Minute, seconds: number): void {
   }
 }
 
-/** The percentiles of the calls; a kept duration stands for all calls of its minute that it was chosen from. */
+/** The percentiles of all calls. Each kept duration counts for an equal share of the calls of its minute. */
 function percentilesOf(minutes: readonly Minute[]): FunctionCallsView['seconds'] {
   const weighted = minutes.flatMap(({ calls, durations }) =>
     durations.map((seconds) => ({ seconds, weight: calls / durations.length })),
